@@ -1,0 +1,114 @@
+package emv
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"posd/emv/tlv"
+	"posd/internal/money"
+)
+
+// Card is one powered card. Transceive sends a command APDU and returns the whole response APDU, the last two bytes being SW1 SW2.
+// The transport below has already dealt with T=0 procedure bytes, 61xx and 6Cxx. An error means that the card can no longer be
+// talked to (removed, mute, protocol broken): the transaction is over.
+type Card interface {
+	Transceive(ctx context.Context, capdu []byte) ([]byte, error)
+}
+
+// Cardholder is what the kernel must ask of the person in front of the terminal.
+type Cardholder interface {
+	// Choose asks for one of several applications (Book 1, 12.4) and returns its index. ErrCancelled ends the transaction.
+	Choose(ctx context.Context, candidates []Candidate) (int, error)
+	// OnlinePIN has the PIN pad capture a PIN and keep the enciphered block; the kernel never sees it. err is for things that end
+	// the transaction (ErrCancelled, context); a pad that is missing, broken or bypassed is an outcome.
+	OnlinePIN(ctx context.Context, r PINRequest) (PINOutcome, error)
+}
+
+// PINRequest tells the PIN pad whose PIN is wanted.
+type PINRequest struct {
+	PAN    string // digits, no padding
+	Amount money.Amount
+}
+
+// PINOutcome is what came of a PIN entry (Book 4, 6.3.4.5).
+type PINOutcome uint8
+
+// Outcomes of a PIN entry.
+const (
+	PINEntered   PINOutcome = iota // the pad holds the enciphered block
+	PINBypassed                    // the cardholder pressed Enter without digits
+	PINPadFailed                   // pad missing or not working
+)
+
+// Outcome is what the terminal and the card have decided together; it is not an error.
+type Outcome uint8
+
+// Outcomes of Kernel.Start and Session.Complete.
+const (
+	Declined Outcome = iota + 1 // AAC
+	Approved                    // TC
+	Online                      // ARQC: ask the issuer, then call Complete
+)
+
+// Request is the transaction that the merchant asks for.
+type Request struct {
+	Amount  money.Amount // 9F02, 5F2A; includes Other
+	Other   int64        // 9F03, minor units
+	Type    byte         // 9C: first two digits of the ISO 8583 processing code; 00 is goods and services
+	Time    time.Time    // 9A, 9F21; the terminal's local time
+	Counter uint32       // 9F41, transaction sequence counter
+	Rand    io.Reader    // unpredictable number and random selection
+}
+
+// HostAnswer is what came back from the acquirer for the second GENERATE AC.
+type HostAnswer struct {
+	// Reached is false when there is no authentic answer (no link, time-out, bad MAC): "unable to go online", Book 4, 12.2.1.
+	Reached bool
+	// ARC is tag 8A, two ASCII characters (ISO 8583 field 39).
+	ARC string
+	// Approved tells what the ARC means under the acquirer's profile.
+	Approved bool
+	// ICC is field 55 of the answer: 91 (issuer authentication data), 71 and 72 (scripts). May be empty.
+	ICC []byte
+}
+
+// Errors that end a transaction. They are wrapped in *Error, which says at which step.
+var (
+	ErrCancelled      = errors.New("emv: cancelled by the cardholder")
+	ErrNotAccepted    = errors.New("emv: no application in common with the card")
+	ErrCardBlocked    = errors.New("emv: card blocked")
+	ErrAppBlocked     = errors.New("emv: application blocked")
+	ErrBadCard        = errors.New("emv: the card's data break the specification")
+	ErrCardLost       = errors.New("emv: card removed or mute")
+	ErrConditionsFail = errors.New("emv: conditions of use not satisfied")
+)
+
+// Result is the card's side of a transaction as the acquirer, the receipt and the journal want it. It holds secrets (PAN, track 2):
+// it is never logged.
+type Result struct {
+	AID            []byte // 4F / 84
+	Label          string // 50, or 9F12 where its code table can be shown
+	PAN            string // 5A, digits
+	PSN            string // 5F34, two digits, "" when absent
+	Expiry         string // YYMM of 5F24
+	Track2         string // 57 as digits with 'D' as separator, padding F removed
+	Cryptogram     []byte // 9F26 of the last GENERATE AC
+	CID            byte   // 9F27 of the last GENERATE AC
+	ATC            uint16 // 9F36
+	TVR            [5]byte
+	TSI            [2]byte
+	CVMResults     [3]byte // 9F34
+	OnlinePIN      bool    // an enciphered PIN was captured
+	Signature      bool    // a signature line is wanted on the merchant copy
+	ScriptResults  []byte  // DF31: five bytes a script, empty when there was none
+	IssuerAuthFail bool    // the card did not accept the issuer's cryptogram
+}
+
+// Data returns the data objects of the transaction, the card's and the terminal's, for the DOLs and for field 55.
+// ICC builds field 55: the named data objects in the given order, those that do not exist left out.
+type Data interface {
+	Get(tag tlv.Tag) ([]byte, bool)
+	ICC(tags []tlv.Tag) []byte
+}
