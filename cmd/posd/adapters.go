@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"posd/emv"
+	"posd/hal"
+	"posd/hal/ccid"
+	"posd/hal/thermal"
+	"posd/printer"
+	"posd/qrpay/alipay"
+	"posd/txn"
+)
+
+// The adapters translate between a driver, which knows a device, and txn, which knows what it needs: above all their errors.
+
+// reader makes a txn.Reader of the CCID driver.
+type reader struct{ dev *ccid.Reader }
+
+func (r reader) WaitInserted(ctx context.Context) error { return cardError(r.dev.WaitInserted(ctx)) }
+func (r reader) WaitRemoved(ctx context.Context) error  { return cardError(r.dev.WaitRemoved(ctx)) }
+func (r reader) PowerOff(ctx context.Context) error     { return cardError(r.dev.PowerOff(ctx)) }
+
+func (r reader) Present(ctx context.Context) (bool, error) {
+	in, err := r.dev.Present(ctx)
+	return in, cardError(err)
+}
+
+func (r reader) PowerOn(ctx context.Context) (emv.Card, error) {
+	c, err := r.dev.PowerOn(ctx)
+	if err != nil {
+		return nil, cardError(err)
+	}
+	return card{c}, nil
+}
+
+type card struct{ dev *ccid.Card }
+
+func (c card) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
+	out, err := c.dev.Transceive(ctx, capdu)
+	return out, cardError(err)
+}
+
+// cardError says whose fault it is: the card's (gone, mute) or the reader's.
+func cardError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ccid.ErrCardRemoved), errors.Is(err, ccid.ErrMute):
+		return fmt.Errorf("%w: %w", emv.ErrCardLost, err)
+	case errors.Is(err, ccid.ErrReader), errors.Is(err, hal.ErrUnplugged), errors.Is(err, ccid.ErrClosed):
+		return fmt.Errorf("%w: %w", txn.ErrReader, err)
+	}
+	return err
+}
+
+// paper makes a txn.Printer of the layout and the ESC/POS driver.
+type paper struct {
+	dev     *thermal.Dev
+	paper   printer.Paper
+	profile printer.Profile
+}
+
+func (p paper) Print(ctx context.Context, r printer.Receipt) (begun bool, err error) {
+	doc, err := printer.Layout(r, p.paper)
+	if err != nil {
+		return false, err
+	}
+	data, err := doc.ESCPOS(p.profile)
+	if err != nil {
+		return false, err
+	}
+	err = p.dev.Print(ctx, data)
+	if err == nil {
+		return true, nil
+	}
+	var stopped *thermal.PrintError
+	begun = !errors.As(err, &stopped) || stopped.Sent > 0
+	for _, m := range []struct{ driver, people error }{
+		{thermal.ErrPaperOut, printer.ErrPaperOut},
+		{thermal.ErrCoverOpen, printer.ErrCoverOpen},
+		{thermal.ErrOverheat, printer.ErrOverheat},
+	} {
+		if errors.Is(err, m.driver) {
+			return begun, fmt.Errorf("%w: %w", m.people, err)
+		}
+	}
+	return begun, fmt.Errorf("%w: %w", printer.ErrOffline, err)
+}
+
+// alipayWallet adds the words for the cashier to the gateway.
+type alipayWallet struct{ *alipay.Gateway }
+
+func (alipayWallet) Words(code string) (zh, en string) { return alipay.Text(code) }

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"posd/internal/money"
+	"posd/keypad"
+	"posd/qrpay"
+	"posd/txn"
+)
+
+// idleRound is how often the idle screen looks after what is owed and after the link.
+const idleRound = 30 * time.Second
+
+// serve is the life of the terminal: what is owed first, then one key after the other. The event queue exists here only; a flow that is
+// started runs to its end before the next key is looked at.
+func (m *machine) serve(ctx context.Context) error {
+	m.console.Show(keypad.Screen{Name: "starting", Mood: keypad.Busy, Title: keypad.T(keypad.IdleStarting)})
+	m.lookAfter(ctx)
+	if m.term.Acquirer != nil && !m.term.Keys.Ready() {
+		if err := m.term.SignOn(ctx); err != nil { // not needed to start: the next sale signs on again and says what is wrong
+			m.log.Warn().Err(err).Msg("sign-on at start")
+		}
+	}
+	for ctx.Err() == nil {
+		m.term.Status()
+		wait, cancel := context.WithTimeout(ctx, idleRound)
+		key, err := m.console.Idle(wait, m.idleScreen())
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				m.log.Error().Err(err).Msg("idle screen")
+				return err
+			}
+			m.lookAfter(ctx)
+		default:
+			m.onKey(ctx, key)
+		}
+	}
+	return ctx.Err()
+}
+
+// lookAfter pays what is owed, if anything is.
+func (m *machine) lookAfter(ctx context.Context) {
+	owed, err := m.term.Journal.Owed()
+	if err != nil {
+		m.log.Error().Err(err).Msg("journal")
+		return
+	}
+	if len(owed) == 0 {
+		return
+	}
+	m.console.Show(keypad.Screen{Name: "settling", Mood: keypad.Busy, Title: keypad.T(keypad.BusySettle)})
+	if err := m.term.Settle(ctx); err != nil {
+		m.log.Warn().Err(err).Int("owed", len(owed)).Msg("not everything could be settled")
+	}
+}
+
+func (m *machine) idleScreen() keypad.Screen {
+	s := keypad.Screen{
+		Name: "idle", Title: keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: m.term.Config.MerchantZH, keypad.EN: or(m.term.Config.MerchantEN, m.term.Config.MerchantZH)}},
+		Body: []keypad.Text{keypad.T(keypad.IdleTitle)},
+		Hints: []keypad.Hint{
+			{Key: keypad.KeyF1, Text: keypad.T(keypad.HintLang)},
+			{Key: keypad.KeyF2, Text: keypad.T(keypad.HintReprint)},
+			{Key: keypad.KeyMenu, Text: keypad.T(keypad.HintMenu)},
+		},
+	}
+	return s
+}
+
+func (m *machine) onKey(ctx context.Context, key keypad.Key) {
+	switch {
+	case key >= '0' && key <= '9', key == keypad.KeyEnter:
+		if key == keypad.KeyEnter {
+			key = keypad.KeyNone
+		}
+		m.sell(ctx, key)
+	case key == keypad.KeyF1:
+		m.switchLanguage()
+	case key == keypad.KeyF2:
+		m.ended(m.term.ReprintLast(ctx))
+	case key == keypad.KeyMenu:
+		m.menu(ctx)
+	}
+}
+
+// sell asks for the amount and the way to pay, and runs the sale.
+func (m *machine) sell(ctx context.Context, first keypad.Key) {
+	minor, err := m.console.Amount(ctx, keypad.AmountPrompt{
+		Name: "amount", Title: keypad.T(keypad.AmountTitle), Currency: m.term.Config.Currency, Max: m.term.Config.MaxAmount, First: first,
+	})
+	if err != nil {
+		return
+	}
+	amount := money.Amount{Minor: minor, Currency: m.term.Config.Currency}
+	type way struct {
+		text keypad.Msg
+		run  func() error
+	}
+	var ways []way
+	if m.term.Acquirer != nil && m.term.Reader != nil {
+		ways = append(ways, way{keypad.MethodCard, func() error { return m.term.SaleByCard(ctx, amount) }})
+	}
+	wallet := func(text keypad.Msg, w txn.WalletWay) {
+		ways = append(ways, way{text, func() error { return m.term.SaleByWallet(ctx, amount, w) }})
+	}
+	if len(m.term.Wallets) > 0 {
+		huabei := m.term.Config.Contract.Huabei || len(m.term.Config.Contract.Payers) > 0
+		if m.term.Scanner != nil {
+			if huabei {
+				wallet(keypad.MethodHuabeiScan, txn.WalletWay{Method: qrpay.ScanBuyer, Huabei: true})
+			}
+			wallet(keypad.MethodScan, txn.WalletWay{Method: qrpay.ScanBuyer})
+		}
+		if huabei {
+			wallet(keypad.MethodHuabeiShow, txn.WalletWay{Method: qrpay.ShowCode, Huabei: true})
+		}
+		wallet(keypad.MethodShow, txn.WalletWay{Method: qrpay.ShowCode})
+	}
+	menu := keypad.Menu{Name: "method", Title: keypad.T(keypad.MethodTitle), Amount: &amount}
+	for _, w := range ways {
+		menu.Options = append(menu.Options, keypad.Option{Text: keypad.T(w.text)})
+	}
+	i, err := m.console.Choose(ctx, menu)
+	if err != nil {
+		return
+	}
+	m.ended(ways[i].run())
+}
+
+// ended logs how a flow ended. What the operator must know was on the display already.
+func (m *machine) ended(err error) {
+	var p *txn.Problem
+	switch {
+	case err == nil, errors.Is(err, txn.ErrStopped), errors.As(err, &p):
+	default:
+		m.log.Warn().Err(err).Msg("flow")
+	}
+}
+
+func (m *machine) switchLanguage() {
+	if m.console.Lang() == keypad.ZH {
+		m.console.SetLang(keypad.EN)
+		return
+	}
+	m.console.SetLang(keypad.ZH)
+}
+
+func (m *machine) menu(ctx context.Context) {
+	options := []struct {
+		text keypad.Msg
+		run  func()
+	}{
+		{keypad.MenuReprint, func() { m.ended(m.term.ReprintLast(ctx)) }},
+		{keypad.MenuLang, m.switchLanguage},
+		{keypad.MenuSignOn, func() { m.ended(m.term.SignOnByHand(ctx)) }},
+		{keypad.MenuEcho, func() { m.ended(m.term.EchoByHand(ctx)) }},
+		{keypad.MenuSettle, func() { m.lookAfter(ctx) }},
+		{keypad.MenuInfo, func() { m.info(ctx) }},
+	}
+	menu := keypad.Menu{Name: "menu", Title: keypad.T(keypad.MenuTitle)}
+	for _, o := range options {
+		menu.Options = append(menu.Options, keypad.Option{Text: keypad.T(o.text)})
+	}
+	i, err := m.console.Choose(ctx, menu)
+	if err != nil {
+		return
+	}
+	options[i].run()
+}
+
+// info shows what the help desk asks for on the telephone.
+func (m *machine) info(ctx context.Context) {
+	c := m.term.Config
+	rows := []keypad.Row{
+		{Label: keypad.T(keypad.InfoMerchant), Value: keypad.Raw(c.MID)},
+		{Label: keypad.T(keypad.InfoTerminal), Value: keypad.Raw(c.TID)},
+		{Label: keypad.T(keypad.InfoVersion), Value: keypad.Raw(version)},
+	}
+	_ = m.console.Confirm(ctx, keypad.Screen{Name: "info", Title: keypad.T(keypad.MenuInfo), Rows: rows,
+		Hints: []keypad.Hint{{Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}})
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

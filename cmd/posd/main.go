@@ -1,0 +1,185 @@
+// Command posd is the payment terminal's firmware: one daemon that drives the devices of a board, sells, and keeps the journal.
+//
+//	posd run -board board.toml -config posd.toml       be a terminal until SIGTERM
+//	posd config check -board ... -config ...           read every configuration file and say what is wrong
+//	posd doctor -board ... -config ...                 ask each device and host for a sign of life
+//	posd journal -data DIR                             print the journal, one JSON record a line
+//	posd version
+//
+// It holds no simulator, no test key and no demonstration host. Nothing else in the tree imports hal: the drivers are chosen here, by the
+// board file, and handed to txn through the small interfaces it declares.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"posd/journal"
+)
+
+// version is set by the linker.
+var version = "development"
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // it did not work; the reason is on stderr
+	exitUsage   = 2 // the command line cannot be understood
+	exitConfig  = 3 // a configuration file is wrong: restarting does not help
+	exitJournal = 4 // the journal cannot be used: nothing may be sold
+)
+
+func main() { os.Exit(command(os.Args[1:], os.Stdout, os.Stderr)) }
+
+const usage = `usage: posd COMMAND [flags]
+
+  run           be a terminal until SIGTERM
+  config check  read every configuration file and say what is wrong
+  doctor        ask each device and host for a sign of life
+  journal       print the journal, one JSON record a line
+  version       print the version
+
+posd COMMAND -h shows a command's flags.
+`
+
+func command(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	name, rest := args[0], args[1:]
+	if name == "config" {
+		if len(rest) == 0 || rest[0] != "check" {
+			fmt.Fprintln(stderr, "usage: posd config check -board FILE -config FILE")
+			return exitUsage
+		}
+		name, rest = "config check", rest[1:]
+	}
+	fs := flag.NewFlagSet("posd "+name, flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	board := fs.String("board", "/etc/posd/board.toml", "the board file: which devices there are and where")
+	conf := fs.String("config", "/etc/posd/posd.toml", "merchant, hosts and files")
+	data := fs.String("data", "/var/lib/posd", "directory of the journal (journal only)")
+	if err := fs.Parse(rest); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitOK
+		}
+		return exitUsage
+	}
+	if name != "journal-check" && fs.NArg() > 0 {
+		fmt.Fprintf(stderr, "posd %s: unexpected argument %q\n", name, fs.Arg(0))
+		return exitUsage
+	}
+	switch name {
+	case "run":
+		return run(*board, *conf, stderr)
+	case "config check":
+		return configCheck(*board, *conf, stdout, stderr)
+	case "doctor":
+		return doctor(*board, *conf, stdout, stderr)
+	case "journal":
+		return printJournal(*data, stdout, stderr)
+	case "journal-check": // run by posd itself, in a process of its own: a damaged page may crash it
+		if fs.NArg() != 1 {
+			fmt.Fprintln(stderr, "usage: posd journal-check FILE")
+			return exitUsage
+		}
+		if err := journal.CheckFile(fs.Arg(0)); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitJournal
+		}
+		return exitOK
+	case "version":
+		fmt.Fprintf(stdout, "posd %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	case "help", "-h", "--help":
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "posd: unknown command %q\n%s", name, usage)
+	return exitUsage
+}
+
+func run(boardPath, configPath string, stderr io.Writer) int {
+	set, err := load(boardPath, configPath)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitConfig
+	}
+	level, _ := zerolog.ParseLevel(set.conf.LogLevel) // checked by load
+	log := zerolog.New(stderr).Level(level).With().Timestamp().Logger()
+	log.Info().Str("version", version).Str("board", set.board.Name).Str("tid", set.conf.Terminal.TID).Msg("posd starts")
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	m, err := build(ctx, set, log)
+	if err != nil {
+		log.Error().Err(err).Msg("posd cannot start")
+		fmt.Fprintln(stderr, err)
+		if errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrVersion) || errors.Is(err, journal.ErrStorage) {
+			return exitJournal
+		}
+		return exitConfig
+	}
+	defer m.close()
+	err = m.serve(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		log.Error().Err(err).Msg("posd stops")
+		return exitFailed
+	}
+	log.Info().Msg("posd stops")
+	return exitOK
+}
+
+// openJournal opens the journal of a data directory after another process has examined it.
+func openJournal(dir string) (*journal.Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return journal.Open(filepath.Join(dir, "journal.db"), journal.Options{Check: func(path string) error {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, self, "journal-check", path).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %.300s", err, out)
+		}
+		return nil
+	}})
+}
+
+func printJournal(dir string, stdout, stderr io.Writer) int {
+	path := filepath.Join(dir, "journal.db")
+	if _, err := os.Stat(path); err != nil { // Open would make a new one
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	enc := json.NewEncoder(stdout)
+	err := journal.ReadFile(path, func(r journal.Record) error {
+		if r.Card != nil {
+			r.Card.Sealed = nil // of use to this terminal only
+		}
+		return enc.Encode(r)
+	})
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitJournal
+	}
+	return exitOK
+}

@@ -1,0 +1,507 @@
+package txn
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"posd/emv"
+	"posd/internal/money"
+	"posd/journal"
+	"posd/keypad"
+	"posd/netlink/acquirer"
+	"posd/vault"
+)
+
+// secrets is what a reversal needs of the card and what is kept only sealed.
+type secrets struct {
+	PAN    string `json:"pan"`
+	Expiry string `json:"expiry"`
+	PSN    string `json:"psn"`
+}
+
+// sealContext binds sealed card data to its purpose, so that they cannot be opened as something else.
+var sealContext = []byte("posd card data")
+
+// SaleByCard sells amount to a chip card: insert, PIN, online, second cryptogram, outcome, paper.
+func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
+	if p := t.checkAmount(amount); p != nil {
+		return t.show(ctx, p)
+	}
+	if t.Reader == nil || t.Kernel == nil || t.Acquirer == nil || t.Keys == nil {
+		return t.show(ctx, bad("R01", keypad.CardReaderGone, keypad.CallHelp, errors.New("no card reader, PIN pad or acquirer configured")))
+	}
+	if p := t.prepareCard(ctx); p != nil {
+		return t.show(ctx, p)
+	}
+	if err := t.waitCard(ctx, amount); err != nil {
+		if stopped(ctx, err) {
+			return ErrStopped
+		}
+		return t.show(ctx, cardProblem(err))
+	}
+	defer t.releaseCard(ctx)
+	for {
+		again, err := t.sellToCard(ctx, amount)
+		if !again {
+			return err
+		}
+		// A wrong PIN: the transaction is over at the host, so a new one begins with the same card, which is reset (Book 4, 6.3.4).
+		again, err = t.askPINAgain(ctx, amount)
+		if !again {
+			return err
+		}
+		if p := t.prepareCard(ctx); p != nil {
+			return t.show(ctx, p)
+		}
+	}
+}
+
+// prepareCard does what must be done before a card is asked for: pay what is owed to the acquirer, sign on where it is needed, and see
+// that the host can be reached, so that nobody types a PIN in vain.
+func (t *Terminal) prepareCard(ctx context.Context) *Problem {
+	t.Console.Show(busy("connect", keypad.BusyConnect, nil))
+	if err := t.payDebts(ctx, journal.CardSale); err != nil {
+		return t.owedProblem(err)
+	}
+	if err := t.connect(ctx); err != nil {
+		return linkProblem(err)
+	}
+	if !t.Keys.Ready() || t.signOnWanted {
+		if err := t.SignOn(ctx); err != nil {
+			return signOnProblem(err)
+		}
+		if err := t.connect(ctx); err != nil {
+			return linkProblem(err)
+		}
+	}
+	return nil
+}
+
+func (t *Terminal) waitCard(ctx context.Context, amount money.Amount) error {
+	wait, stop := t.Console.Cancellable(ctx)
+	defer stop()
+	wait, cancel := context.WithTimeout(wait, t.Config.CardWait)
+	defer cancel()
+	t.Console.Show(keypad.Screen{Name: "insert", Title: keypad.T(keypad.CardInsert), Amount: &amount, Hints: cancelHint()})
+	err := t.Reader.WaitInserted(wait)
+	if cause := context.Cause(wait); cause != nil {
+		return cause // a cancel key counts even when the card came at the same moment
+	}
+	return err
+}
+
+// sellToCard runs one transaction with the card in the reader. again is true when the host said that the PIN was wrong.
+func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again bool, err error) {
+	t.Console.Show(busy("reading", keypad.CardReading, &amount))
+	card, err := t.Reader.PowerOn(ctx)
+	if err != nil {
+		return false, t.show(ctx, cardProblem(err))
+	}
+	meta, err := t.Journal.Meta()
+	if err != nil {
+		return false, t.show(ctx, storeProblem(err))
+	}
+	holder := &cardholder{t: t, amount: amount}
+	s, err := t.Kernel.Start(ctx, card, emv.Request{
+		Amount: amount, Type: 0x00, Time: t.Now(), Counter: uint32(meta.NextNo % 100000000), Rand: t.Rand,
+	}, holder)
+	if err != nil {
+		return false, t.show(ctx, cardProblem(err))
+	}
+	switch s.Outcome() {
+	case emv.Online:
+	case emv.Approved:
+		// The profile makes this an online-only terminal (9F35 = 21): a card that approves by itself is not believed.
+		return false, t.show(ctx, bad("R08", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card approved offline on an online-only terminal")))
+	default:
+		return false, t.show(ctx, bad("R09", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card and terminal declined offline")))
+	}
+	res := s.Result()
+	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
+	if err != nil {
+		return false, t.show(ctx, bad("V01", keypad.JournalFull, keypad.CallHelp, err))
+	}
+	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
+		return false, t.show(ctx, linkProblem(err))
+	}
+
+	// Intent before effect: durable before the first byte leaves.
+	rec, err := t.Journal.Begin(journal.Record{
+		Kind: journal.CardSale, Amount: amount, Operator: t.Config.Operator, Time: t.Now(),
+		Card: &journal.Card{
+			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: holder.block != nil,
+			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
+			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature, ReverseICC: s.ICC(t.Config.ReversalTags),
+		},
+	})
+	if err != nil {
+		return false, t.show(ctx, storeProblem(err))
+	}
+	t.Console.Show(busy("authorising", keypad.BusyHost, &amount))
+	t.setLink(keypad.LinkBusy)
+	reply, err := t.exchangeSale(ctx, rec, s, holder)
+	if err != nil {
+		return false, t.saleWithoutAnswer(ctx, rec, s, err)
+	}
+	t.setLink(keypad.LinkUp)
+	if reply.Requested == '3' || reply.Action == acquirer.SignOn {
+		t.signOnWanted = true
+	}
+	if reply.Action != acquirer.Approve {
+		return t.saleDeclined(ctx, rec, s, reply)
+	}
+	return false, t.saleApproved(ctx, rec, s, reply)
+}
+
+func (t *Terminal) exchangeSale(ctx context.Context, rec journal.Record, s Session, h *cardholder) (acquirer.Reply, error) {
+	res := s.Result()
+	m := acquirer.Sale{
+		STAN: rec.STAN, Batch: rec.Batch, Amount: rec.Amount, Entry: acquirer.EntryChip, Time: rec.Time,
+		PAN: res.PAN, Expiry: res.Expiry, PSN: res.PSN, Track2: res.Track2, ICC: s.ICC(t.Config.SaleTags),
+	}
+	if h.block != nil {
+		m.PINBlock = h.block[:]
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Config.HostWait)
+	defer cancel()
+	return t.Acquirer.Sale(ctx, m)
+}
+
+// saleApproved finishes a sale that the host approved: the card has the last word (Book 4, 6.3.8 and Book 3, 10.11).
+func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply) error {
+	out, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, Approved: true, ICC: reply.ICC})
+	if err != nil || out != emv.Approved {
+		// Host approval and no TC: the money must go back, whatever the reason.
+		if err == nil {
+			err = errors.New("card refused the second cryptogram")
+		}
+		rec, jerr := t.Journal.Move(rec.No, journal.Undoing, "card-refused", func(r *journal.Record) {
+			answered(r, reply)
+			r.Card.Reason = acquirer.ReasonOther
+			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags)
+		})
+		if jerr != nil {
+			return t.show(ctx, storeProblem(jerr))
+		}
+		t.Log.Warn().Err(err).Uint64("no", rec.No).Msg("host approved, card did not")
+		return t.takeBack(ctx, rec)
+	}
+	res := s.Result()
+	rec, err = t.Journal.Move(rec.No, journal.Approved, "", func(r *journal.Record) {
+		answered(r, reply)
+		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+	})
+	if err != nil {
+		return t.show(ctx, storeProblem(err)) // the record stays "sent": reversed when the journal works again
+	}
+	amount := rec.Amount
+	t.Console.Show(keypad.Screen{Name: "approved", Mood: keypad.Good, Title: keypad.T(keypad.Approved), Amount: &amount, Body: []keypad.Text{keypad.T(keypad.BusyPrint)}})
+	return t.printCopies(ctx, rec, false)
+}
+
+// saleDeclined records and shows the host's no. again asks for another PIN.
+func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply) (again bool, err error) {
+	rec, err = t.Journal.Move(rec.No, journal.Declined, "host-"+reply.Code, func(r *journal.Record) {
+		answered(r, reply)
+		r.Told = true
+	})
+	if err != nil {
+		return false, t.show(ctx, storeProblem(err))
+	}
+	// The card is told; what it answers can no longer make a yes of it.
+	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, ICC: reply.ICC}); err != nil {
+		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
+	}
+	if reply.Code == wrongPIN && rec.Card.HadPIN {
+		return true, nil
+	}
+	amount := rec.Amount
+	t.Console.Hold(ctx, keypad.Screen{
+		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: reply.Code,
+		Body:  []keypad.Text{words(reply.Text), keypad.T(keypad.NoMoney)},
+		Hints: okHint(),
+	}, 3*t.Config.ResultHold)
+	return false, nil
+}
+
+// wrongPIN is the response code after which the cardholder may try again (ISO 8583:1987, 39 = 55).
+const wrongPIN = "55"
+
+func (t *Terminal) askPINAgain(ctx context.Context, amount money.Amount) (bool, error) {
+	err := t.Console.Confirm(ctx, keypad.Screen{
+		Name: "wrong-pin", Mood: keypad.Bad, Title: keypad.T(keypad.WhyPIN), Amount: &amount, Code: wrongPIN,
+		Body:  []keypad.Text{keypad.T(keypad.TryAgain)},
+		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintRetry)}},
+	})
+	if err != nil {
+		return false, nil
+	}
+	return true, nil
+}
+
+// saleWithoutAnswer deals with a request that has no believable answer.
+func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s Session, cause error) error {
+	t.setLink(keypad.LinkDown)
+	var f *acquirer.Failure
+	if errors.As(cause, &f) && !f.Sent {
+		// Surely nothing left: a plain no.
+		rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
+		if err != nil {
+			return t.show(ctx, storeProblem(err))
+		}
+		t.unableToGoOnline(ctx, rec, s)
+		return t.show(ctx, linkProblem(cause))
+	}
+	reason := acquirer.ReasonNoReply
+	if f != nil && f.Reason != "" {
+		reason = f.Reason
+	}
+	rec, err := t.Journal.Move(rec.No, journal.Undoing, "no-answer", func(r *journal.Record) { r.Card.Reason = reason })
+	if err != nil {
+		return t.show(ctx, storeProblem(err))
+	}
+	if reason == acquirer.ReasonBadMAC || (f != nil && f.SignOn) {
+		t.signOnWanted = true // the keys may differ: fresh ones before anything else
+	}
+	t.Log.Warn().Err(cause).Uint64("no", rec.No).Uint32("stan", rec.STAN).Str("reason", reason).Msg("no believable answer: reversal owed")
+	t.unableToGoOnline(ctx, rec, s)
+	return t.takeBack(ctx, rec)
+}
+
+// unableToGoOnline lets the card end its transaction (Book 3, 10.10: TAC/IAC-default); an online-only terminal gets an AAC.
+func (t *Terminal) unableToGoOnline(ctx context.Context, rec journal.Record, s Session) {
+	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: false}); err != nil {
+		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram without an answer")
+	}
+}
+
+// takeBack tells the operator that the outcome is unknown, tries the reversal at once, and tells how it ended.
+func (t *Terminal) takeBack(ctx context.Context, rec journal.Record) error {
+	amount := rec.Amount
+	t.Console.Show(keypad.Screen{
+		Name: "unknown", Mood: keypad.Doubt, Title: keypad.T(keypad.Unknown), Amount: &amount,
+		Body: []keypad.Text{keypad.T(keypad.BusyCancel), keypad.T(keypad.UnknownCard)},
+	})
+	if err := t.payDebts(ctx, rec.Kind); err != nil && !errors.Is(err, ErrOwed) {
+		return t.show(ctx, t.owedProblem(err))
+	}
+	return t.tell(ctx, rec.No)
+}
+
+// answered copies what the journal keeps of a host's answer.
+func answered(r *journal.Record, a acquirer.Reply) {
+	c := r.Card
+	c.Code, c.RRN, c.Auth, c.Scheme, c.Issuer = a.Code, a.RRN, a.Auth, a.Scheme, a.Issuer
+	c.HostTime = a.HostDate + a.HostTime
+}
+
+// releaseCard switches the card off and asks for it to be taken, since a card left in the reader is a card lost.
+func (t *Terminal) releaseCard(ctx context.Context) {
+	if err := t.Reader.PowerOff(ctx); err != nil {
+		t.Log.Info().Err(err).Msg("card power off")
+	}
+	in, err := t.Reader.Present(ctx)
+	if err != nil || !in {
+		return
+	}
+	t.Console.Show(keypad.Screen{Name: "take-card", Mood: keypad.Notice, Title: keypad.T(keypad.CardRemove)})
+	wait, cancel := context.WithTimeout(ctx, t.Config.CardWait)
+	defer cancel()
+	if err := t.Reader.WaitRemoved(wait); err != nil {
+		t.Log.Info().Err(err).Msg("card was not taken")
+	}
+}
+
+// SignOn fetches working keys and batch number (message 0800).
+func (t *Terminal) SignOn(ctx context.Context) error {
+	t.Console.Show(busy("sign-on", keypad.SignOnBusy, nil))
+	if err := t.connect(ctx); err != nil {
+		return err
+	}
+	stan, err := t.Journal.TakeSTAN()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Config.HostWait)
+	defer cancel()
+	reply, err := t.Acquirer.SignOn(ctx, stan)
+	if err != nil {
+		t.setLink(keypad.LinkDown)
+		return err
+	}
+	if reply.Action != acquirer.Approve {
+		return &refusedSignOn{reply}
+	}
+	if err := t.Keys.Install(ctx, reply.Keys); err != nil {
+		return err
+	}
+	if reply.Batch != 0 {
+		ok, err := t.Journal.AdoptBatch(reply.Batch)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			t.Log.Warn().Uint32("batch", reply.Batch).Msg("host names another batch while the open one has transactions: kept")
+		}
+	}
+	t.signOnWanted = false
+	t.setLink(keypad.LinkUp)
+	t.Log.Info().Uint32("stan", stan).Msg("signed on")
+	return nil
+}
+
+// refusedSignOn is the host's no to a sign-on.
+type refusedSignOn struct{ reply acquirer.SignOnReply }
+
+func (e *refusedSignOn) Error() string {
+	return "txn: host refuses the sign-on with code " + e.reply.Code
+}
+
+func signOnProblem(err error) *Problem {
+	var no *refusedSignOn
+	if errors.As(err, &no) {
+		p := bad("L03", keypad.SignOnFailed, keypad.CallHelp, err)
+		p.Code, p.Advice = "L03-"+no.reply.Code, words(no.reply.Text)
+		return p
+	}
+	switch {
+	case errors.Is(err, vault.ErrKCV):
+		return bad("V02", keypad.SignOnFailed, keypad.CallHelp, err)
+	case errors.Is(err, vault.ErrPad):
+		return bad("P01", keypad.PINPadGone, keypad.DeviceCheck, err)
+	case errors.Is(err, journal.ErrStorage):
+		return storeProblem(err)
+	}
+	var f *acquirer.Failure
+	if errors.As(err, &f) {
+		return linkProblem(err)
+	}
+	return bad("L03", keypad.SignOnFailed, keypad.CallHelp, err)
+}
+
+func (t *Terminal) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.Config.HostWait)
+	defer cancel()
+	err := t.Acquirer.Connect(ctx)
+	if err != nil {
+		t.setLink(keypad.LinkDown)
+		return err
+	}
+	t.setLink(keypad.LinkUp)
+	return nil
+}
+
+func (t *Terminal) checkAmount(a money.Amount) *Problem {
+	if a.Minor <= 0 || a.Currency != t.Config.Currency || (t.Config.MaxAmount > 0 && a.Minor > t.Config.MaxAmount) {
+		p := bad("A01", keypad.AmountBad, keypad.AmountMax, fmt.Errorf("amount %d %s outside 1..%d", a.Minor, a.Currency, t.Config.MaxAmount))
+		p.Advice = keypad.T(keypad.AmountMax, money.Amount{Minor: t.Config.MaxAmount, Currency: t.Config.Currency})
+		return p
+	}
+	return nil
+}
+
+func (t *Terminal) seal(s secrets) ([]byte, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return t.Keys.Seal(b, sealContext)
+}
+
+func (t *Terminal) unseal(b []byte) (secrets, error) {
+	var s secrets
+	plain, err := t.Keys.Unseal(b, sealContext)
+	if err != nil {
+		return s, err
+	}
+	defer clear(plain)
+	return s, json.Unmarshal(plain, &s)
+}
+
+// cardholder is what the kernel may ask of the person at the terminal.
+type cardholder struct {
+	t      *Terminal
+	amount money.Amount
+	block  *[8]byte
+}
+
+// Choose shows the applications of the card (Book 1, 12.4).
+func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error) {
+	m := keypad.Menu{Name: "choose-application", Title: keypad.T(keypad.CardApp), Amount: &h.amount}
+	for _, c := range cs {
+		m.Options = append(m.Options, keypad.Option{Text: keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: c.Label, keypad.EN: c.Label}}})
+	}
+	i, err := h.t.Console.Choose(ctx, m)
+	if errors.Is(err, keypad.ErrCancelled) || errors.Is(err, keypad.ErrTimeout) {
+		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
+	}
+	return i, err
+}
+
+// OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
+func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
+	screen := func(n int) keypad.Screen {
+		return keypad.Screen{Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
+			Body:  []keypad.Text{keypad.T(keypad.PINBody)},
+			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}}
+	}
+	h.t.Console.Show(screen(0))
+	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{
+		PAN: r.PAN, Amount: r.Amount, Timeout: h.t.Config.PINWait,
+		Progress: func(n int) { h.t.Console.Show(screen(n)) },
+	})
+	switch {
+	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
+		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
+	case errors.Is(err, vault.ErrPad):
+		h.t.Log.Error().Err(err).Msg("PIN pad")
+		return emv.PINPadFailed, nil // Book 4, 6.3.4.5: the TVR says so and the CVM list goes on
+	case err != nil:
+		return 0, err
+	case block.Empty:
+		return emv.PINBypassed, nil
+	}
+	h.block = &block.Block
+	h.t.Console.Show(busy("reading", keypad.CardReading, &h.amount))
+	return emv.PINEntered, nil
+}
+
+func mask(pan string) string {
+	if len(pan) < 10 {
+		return "******"
+	}
+	b := []byte(pan)
+	for i := 6; i < len(b)-4; i++ {
+		b[i] = '*'
+	}
+	return string(b)
+}
+
+func hexUpper(b []byte) string {
+	return strings.ToUpper(hex.EncodeToString(b))
+}
+
+func words(m map[string]string) keypad.Text {
+	w := map[keypad.Lang]string{}
+	for k, v := range m {
+		w[keypad.Lang(k)] = v
+	}
+	return keypad.Text{Words: w}
+}
+
+func busy(name string, title keypad.Msg, amount *money.Amount) keypad.Screen {
+	return keypad.Screen{Name: name, Mood: keypad.Busy, Title: keypad.T(title), Amount: amount}
+}
+
+func okHint() []keypad.Hint {
+	return []keypad.Hint{{Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}
+}
+
+func cancelHint() []keypad.Hint {
+	return []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}}
+}

@@ -1,0 +1,238 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"posd/internal/money"
+	"posd/journal"
+	"posd/qrpay"
+)
+
+var maxFaults = flag.Int("faults", 2, "faults per run in the enumeration")
+
+// aStory is a merchant's day that the enumerator disturbs: the sale under test, then an undisturbed sale of the other amount.
+type aStory struct {
+	name string
+	sell func(context.Context, *Terminal, *world) error
+}
+
+var stories = []aStory{
+	{"card", func(ctx context.Context, t *Terminal, _ *world) error { return t.SaleByCard(ctx, money.Yuan(12345)) }},
+	{"wallet-scan", func(ctx context.Context, t *Terminal, _ *world) error {
+		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ScanBuyer, Huabei: true})
+	}},
+	{"wallet-show", func(ctx context.Context, t *Terminal, _ *world) error {
+		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ShowCode})
+	}},
+}
+
+// powered runs f until it ends or the power is cut.
+func powered(f func()) (cut bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(powerCut); !ok {
+				panic(r)
+			}
+			cut = true
+		}
+	}()
+	f()
+	return false
+}
+
+// play runs a story with the choices of path, restarting after each power cut, until nothing is owed, and checks every invariant.
+func play(s aStory, path []int) *world {
+	w := newWorld(path)
+	ctx := context.Background()
+	var t *Terminal
+	boot := func() {
+		for powered(func() {
+			t = w.terminal()
+			_ = t.Settle(ctx)
+		}) {
+		}
+	}
+	boot()
+	if powered(func() { _ = s.sell(ctx, t, w) }) {
+		boot()
+	}
+	for i := 0; ; i++ {
+		owed, _ := w.j.Owed()
+		if len(owed) == 0 {
+			break
+		}
+		if i == 12 { // invariant 20: with hosts that answer, the list empties
+			w.violated("still owed after %d settlements: %+v", i, owed)
+			break
+		}
+		if powered(func() { _ = t.Settle(ctx) }) {
+			boot()
+		}
+	}
+	if powered(func() { // the terminal sells again
+		before, _ := w.j.Meta()
+		quiet := len(w.path) <= len(w.made)
+		err := s.sellNext(ctx, t)
+		after, _ := w.j.Meta()
+		if quiet && (err != nil || after.Totals == before.Totals) {
+			w.violated("the next sale did not work: %v", err)
+		}
+	}) {
+		boot()
+		for range 12 {
+			if powered(func() { _ = t.Settle(ctx) }) {
+				boot()
+			}
+		}
+	}
+	for range 12 {
+		if owed, _ := w.j.Owed(); len(owed) == 0 {
+			break
+		}
+		if powered(func() { _ = t.Settle(ctx) }) {
+			boot()
+		}
+	}
+	w.finally()
+	return w
+}
+
+func (s aStory) sellNext(ctx context.Context, t *Terminal) error {
+	if s.name == "card" {
+		return t.SaleByCard(ctx, money.Yuan(500))
+	}
+	return t.SaleByWallet(ctx, money.Yuan(500), WalletWay{Method: qrpay.ScanBuyer})
+}
+
+// enumerate plays every run of a story with at most n choices that are not "as it should be".
+func enumerate(s aStory, n int, check func(path []int, w *world)) (runs int) {
+	var walk func(path []int, left int)
+	walk = func(path []int, left int) {
+		w := play(s, path)
+		runs++
+		check(path, w)
+		if left == 0 {
+			return
+		}
+		for i := len(path); i < len(w.made); i++ {
+			for opt := 1; opt < w.made[i]; opt++ {
+				next := make([]int, i+1)
+				copy(next, path)
+				next[i] = opt
+				walk(next, left-1)
+			}
+		}
+	}
+	walk(nil, n)
+	return runs
+}
+
+// TestEveryFault enumerates every single fault, every power-cut point, and every pair of them, for both sales.
+func TestEveryFault(t *testing.T) {
+	n := *maxFaults
+	if testing.Short() {
+		n = 1
+	}
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failed := 0
+				runs := enumerate(s, n, func(path []int, w *world) {
+					if len(w.broken) > 0 {
+						if failed++; failed <= 3 {
+							t.Errorf("choices %v\n  story: %s\n  broken: %s", path, strings.Join(w.story, "; "), strings.Join(w.broken, "\n          "))
+						}
+					}
+				})
+				t.Logf("%d runs with up to %d faults, %d broke an invariant", runs, n, failed)
+				if least := 60; runs < least || (n > 1 && runs < 30*least) {
+					t.Errorf("only %d runs: the enumeration is not reaching the flow", runs)
+				}
+			})
+		})
+	}
+}
+
+// Without a fault each story sells twice, with the number of durable commits that the budget allows.
+func TestUndisturbed(t *testing.T) {
+	for _, s := range stories {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(nil)
+			term := w.terminal()
+			ctx := context.Background()
+			if err := term.SignOn(ctx); err != nil {
+				t.Fatal(err)
+			}
+			before := w.j.Commits()
+			if err := s.sell(ctx, term, w); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			commits, budget := w.j.Commits()-before, int64(5)
+			if s.name != "card" {
+				budget = 6
+			}
+			if commits > budget {
+				t.Errorf("%s: %d durable commits, the budget is %d", s.name, commits, budget)
+			}
+			m, _ := w.j.Meta()
+			if m.Totals.CardMinor+m.Totals.WalletMinor != 12345 || len(w.paper) != 2 {
+				t.Errorf("%s: totals %+v, %d slips", s.name, m.Totals, len(w.paper))
+			}
+			if w.paper[0].r.Duplicate || w.paper[1].r.Duplicate {
+				t.Errorf("%s: a first print says DUPLICATE", s.name)
+			}
+			w.finally()
+			for _, b := range w.broken {
+				t.Errorf("%s: %s", s.name, b)
+			}
+		})
+	}
+}
+
+// A cancel key before anything was sent leaves no trace at the host: invariant 24.
+func TestCancelBeforeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enumerate(stories[0], 1, func(path []int, w *world) {
+			if len(path) == 0 || !strings.HasPrefix(w.names[len(path)-1], "cancel key") {
+				return
+			}
+			if n := len(w.host.log); n > 1 { // the second, undisturbed sale
+				t.Errorf("after a cancel key the host saw %v", w.host.log)
+			}
+		})
+	})
+}
+
+func TestAmountsOutsideTheLimit(t *testing.T) {
+	for _, a := range []money.Amount{money.Yuan(0), money.Yuan(-1), money.Yuan(5000001), {Minor: 100, Currency: money.USD}} {
+		w := newWorld(nil)
+		term := w.terminal()
+		var p *Problem
+		if err := term.SaleByCard(context.Background(), a); !errors.As(err, &p) || p.Code != "A01" {
+			t.Errorf("card %v: %v", a, err)
+		}
+		if err := term.SaleByWallet(context.Background(), a, WalletWay{Method: qrpay.ScanBuyer}); !errors.As(err, &p) || p.Code != "A01" {
+			t.Errorf("wallet %v: %v", a, err)
+		}
+		if _, err := w.j.Last(nil); !errors.Is(err, journal.ErrNotFound) {
+			t.Errorf("%v left a record", a)
+		}
+	}
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+func ExampleProblem() {
+	fmt.Println(bad("L01", "host.down", "host.down.body", errors.New("dial tcp: connection refused")))
+	// Output: L01: dial tcp: connection refused
+}
