@@ -38,7 +38,8 @@ type world struct {
 	path   []int // choices to take; beyond its end everything goes well
 	made   []int // choices offered so far: number of options of each
 	names  []string
-	faults int // choices that were not 0
+	faults int  // choices that were not 0
+	quiet  bool // nothing goes wrong any more
 
 	// The parts that survive.
 	j       *journal.Memory
@@ -51,10 +52,7 @@ type world struct {
 	broken []string // violated invariants
 	story  []string // what happened, for the failure message
 
-	showCode bool // the wallet sale shows a code instead of scanning one
-	huabei   bool
-	noGoods  int // screens that told the operator that no money moved
-	sealed   map[string][]byte
+	tcs int // transaction certificates that cards gave
 }
 
 type slip struct {
@@ -82,6 +80,9 @@ func stamp() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 // choose offers n options at a named point and returns the one taken; the option numbered cut (when > 0) is a power cut.
 func (w *world) choose(name string, n, cut int) int {
+	if w.quiet {
+		return 0
+	}
 	i := len(w.made)
 	w.made = append(w.made, n)
 	w.names = append(w.names, name)
@@ -291,7 +292,7 @@ func (g *gateway) saw(o qrpay.Order) *order {
 
 func (g *gateway) Pay(_ context.Context, o qrpay.Order) (qrpay.Result, error) {
 	unknown := errors.New("no answer")
-	switch g.w.choose("pay", 10, 9) {
+	switch g.w.choose("pay", 11, 10) {
 	case 1:
 		return qrpay.Result{}, fmt.Errorf("dial: %w", qrpay.ErrNotSent)
 	case 2:
@@ -314,6 +315,11 @@ func (g *gateway) Pay(_ context.Context, o qrpay.Order) (qrpay.Result, error) {
 	case 8:
 		g.saw(o).paid = true
 		panic(powerCut{})
+	case 9: // another amount was taken than the one asked for
+		n := g.saw(o)
+		n.amount--
+		n.paid = true
+		return g.paid(o.Number, n), nil
 	}
 	n := g.saw(o)
 	n.paid = true
@@ -349,7 +355,7 @@ func (g *gateway) Query(_ context.Context, number string, _ money.Amount) (qrpay
 	case 2: // an answer about another amount must not be believed
 		if o != nil && o.paid {
 			r := g.paid(number, o)
-			r.Amount.Minor++
+			r.Amount.Minor += 2
 			return r, nil
 		}
 	}
@@ -392,7 +398,10 @@ func (g *gateway) Cancel(_ context.Context, number string) (qrpay.Result, error)
 		return qrpay.Result{}, errors.New("no answer")
 	case 3:
 		return qrpay.Result{Status: qrpay.Closed, Number: number, Retry: true}, nil
-	case 4: // says yes and has done nothing
+	case 4: // says yes and has done nothing; a buyer who was about to pay has paid
+		if o := g.orders[number]; o != nil && o.late {
+			o.late, o.paid = false, true
+		}
 		return qrpay.Result{Status: qrpay.Closed, Number: number}, nil
 	case 5:
 		process()
@@ -447,7 +456,7 @@ type session struct {
 
 func (k *kernel) Start(ctx context.Context, _ emv.Card, r emv.Request, ch emv.Cardholder) (Session, error) {
 	w := (*world)(k)
-	if r.Amount != money.Yuan(12345) && r.Amount != money.Yuan(500) {
+	if r.Amount != money.Yuan(12345) && r.Amount != money.Yuan(500) && r.Amount != money.Yuan(700) {
 		w.violated("card was given another amount: %v", r.Amount)
 	}
 	switch w.choose("start", 5, 4) {
@@ -488,6 +497,7 @@ func (s *session) Complete(_ context.Context, a emv.HostAnswer) (emv.Outcome, er
 		return 0, emv.ErrCardLost
 	}
 	if a.Reached && a.Approved {
+		s.w.tcs++
 		return emv.Approved, nil
 	}
 	return emv.Declined, nil
@@ -700,6 +710,9 @@ func (w *world) finally() {
 		if r.Card != nil && r.Card.Sealed != nil {
 			w.violated("record %d keeps the sealed card number although nothing is owed", r.No)
 		}
+	}
+	if len(held) > w.tcs { // invariant 7
+		w.violated("%d card sales are approved, cards certified %d", len(held), w.tcs)
 	}
 	m, _ := w.j.Meta()
 	if f := journal.Fold(all, m.Batch); f != m.Totals { // invariant 11
