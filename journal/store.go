@@ -64,46 +64,51 @@ func Open(path string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}
-	target := path
 	if fresh {
-		// A new journal is made under another name and renamed when it is whole, so that a power cut in between cannot leave a
-		// half-made file that looks like a damaged journal.
-		target = path + ".new"
-		if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("journal: %w", err)
+		if err := create(path, o.MaxSize); err != nil {
+			return nil, fmt.Errorf("journal: create %s: %w", path, err)
 		}
 	}
-	db, err := openBolt(target, o.MaxSize)
+	db, err := openBolt(path, o.MaxSize)
 	if err != nil {
 		return nil, err
-	}
-	if fresh {
-		err = db.Update(func(tx *bolt.Tx) error {
-			for _, b := range [][]byte{bucketRecords, bucketOwed, bucketMeta} {
-				if _, err := tx.CreateBucket(b); err != nil {
-					return err
-				}
-			}
-			if err := tx.Bucket(bucketMeta).Put(keyFormat, format); err != nil {
-				return err
-			}
-			return putMeta(tx, NewMeta())
-		})
-		if err == nil {
-			err = os.Rename(target, path)
-		}
-		if err == nil {
-			err = syncDir(filepath.Dir(path))
-		}
-		if err != nil {
-			return nil, fmt.Errorf("journal: create %s: %w", path, errors.Join(err, db.Close()))
-		}
 	}
 	s := &Store{db: db, now: o.Now}
 	if err := s.verify(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// create makes a new journal under another name and renames it when it is whole, so that a power cut in between cannot leave a half-made
+// file that looks like a damaged journal.
+func create(path string, maxSize int) error {
+	target := path + ".new"
+	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(target, maxSize)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, b := range [][]byte{bucketRecords, bucketOwed, bucketMeta} {
+			if _, err := tx.CreateBucket(b); err != nil {
+				return err
+			}
+		}
+		if err := tx.Bucket(bucketMeta).Put(keyFormat, format); err != nil {
+			return err
+		}
+		return putMeta(tx, NewMeta())
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(target, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func openBolt(path string, maxSize int) (*bolt.DB, error) {
@@ -146,9 +151,14 @@ func (s *Store) verify() error {
 	})
 }
 
-// CheckFile reads a whole journal file: every page, every record, and that totals and the list of what is owed agree with the records.
+// CheckPages reads every page of a journal file and sees that they make a sound tree: what a start must know before the file is mapped.
 // It is meant to run in a process of its own, because a damaged page may make bbolt crash.
-func CheckFile(path string) error {
+func CheckPages(path string) error { return check(path, false) }
+
+// CheckFile is CheckPages, and reads every record: totals and the list of what is owed must agree with them.
+func CheckFile(path string) error { return check(path, true) }
+
+func check(path string, records bool) error {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
 	if err != nil {
 		return fmt.Errorf("journal: check: %w", err)
@@ -156,6 +166,9 @@ func CheckFile(path string) error {
 	err = db.View(func(tx *bolt.Tx) error {
 		for err := range tx.Check() {
 			return err
+		}
+		if !records {
+			return nil
 		}
 		meta, records, owed := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketOwed)
 		if meta == nil || records == nil || owed == nil || !bytes.Equal(meta.Get(keyFormat), format) {
@@ -430,4 +443,50 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// ReadFile calls f for every record of a journal file, oldest first, without changing it. A running posd holds the file's lock; then the
+// records are read from a copy of what is durable at this moment.
+func ReadFile(path string, f func(Record) error) error {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
+	if errors.Is(err, bolt.ErrTimeout) {
+		copied, cerr := os.CreateTemp("", "posd-journal-*.db")
+		if cerr != nil {
+			return fmt.Errorf("journal: %w", cerr)
+		}
+		defer os.Remove(copied.Name())
+		whole, cerr := quietRead(path)
+		if cerr == nil {
+			_, cerr = copied.Write(whole)
+		}
+		if cerr = errors.Join(cerr, copied.Close()); cerr != nil {
+			return fmt.Errorf("journal: %w", cerr)
+		}
+		db, err = bolt.Open(copied.Name(), 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	s := &Store{db: db, now: time.Now}
+	err = s.verify()
+	if err == nil {
+		err = s.Each(f)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// quietRead reads a file that somebody may be writing: it reads until two readings agree, so that no half-written commit is seen.
+func quietRead(path string) ([]byte, error) {
+	var last []byte
+	for range 20 {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if last != nil && bytes.Equal(b, last) {
+			return b, nil
+		}
+		last = b
+	}
+	return nil, fmt.Errorf("journal: %s is being written all the time", path)
 }

@@ -97,7 +97,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stderr, "usage: posd journal-check FILE")
 			return exitUsage
 		}
-		if err := journal.CheckFile(fs.Arg(0)); err != nil {
+		if err := journal.CheckPages(fs.Arg(0)); err != nil {
 			fmt.Fprintln(stderr, err)
 			return exitJournal
 		}
