@@ -76,6 +76,7 @@ type Hint struct {
 type Screen struct {
 	Name     string
 	Mood     Mood
+	Icon     Icon
 	Title    Text
 	Amount   *money.Amount // the largest thing on the display
 	Entry    string        // digits being typed, shown large when Amount is nil
@@ -131,4 +132,18 @@ const (
 	LinkUp
 	LinkDown
 	LinkBusy
+)
+
+// Icon is a pictogram beside a prompt.
+type Icon uint8
+
+// Icons. A screen without one gets that of its title's message, where there is one.
+const (
+	IconNone Icon = iota
+	IconCard
+	IconCardOut
+	IconScan
+	IconPhone
+	IconPIN
+	IconPaper
 )

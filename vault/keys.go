@@ -3,6 +3,9 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"posd/internal/money"
@@ -14,6 +17,15 @@ type Cryptogram struct {
 	KCV []byte // first 4 bytes of the encryption of eight zero bytes
 }
 
+func (c Cryptogram) clone() Cryptogram {
+	return Cryptogram{Enc: slices.Clone(c.Enc), KCV: slices.Clone(c.KCV)}
+}
+
+// Format hides the bytes from every verb, so that a careless log line tells nothing.
+func (c Cryptogram) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "key cryptogram (%d bytes)", len(c.Enc))
+}
+
 // WorkingKeys are the keys that an acquirer hands out at sign-on (UnionPay direct connect, field 62).
 type WorkingKeys struct {
 	PIN Cryptogram // PIK
@@ -21,6 +33,9 @@ type WorkingKeys struct {
 }
 
 // Pad is a PIN pad that holds the terminal master key. Clear PINs and clear keys never leave it.
+//
+// Errors: ErrPINCancelled and ErrPINTimeout for what the cardholder did, ErrPad for everything that is wrong with the pad, its
+// keys or the line (the wrapped error says what), and the error of ctx when that ended.
 type Pad interface {
 	// EnterPIN captures a PIN and enciphers it under the PIN key pik, itself enciphered under the pad's master key.
 	EnterPIN(ctx context.Context, pik []byte, r PINEntry) (PINBlock, error)
@@ -37,11 +52,20 @@ type PINEntry struct {
 	Progress func(digits int) // told the number of digits so far; only for display
 }
 
+// Format hides the card number from every verb.
+func (PINEntry) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "PIN entry") }
+
 // PINBlock is an enciphered PIN. Empty is true when the cardholder pressed Enter without digits.
 type PINBlock struct {
 	Block [8]byte // ISO 9564 format 0 under the PIN key
 	Empty bool
 }
+
+// Format hides the block from every verb.
+func (PINBlock) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "PIN block") }
+
+// Format hides the keys from every verb.
+func (*Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "vault keys") }
 
 // Errors of key handling and PIN entry.
 var (

@@ -76,7 +76,7 @@ func (p paper) Print(ctx context.Context, r printer.Receipt) (begun bool, err er
 	if err == nil {
 		return true, nil
 	}
-	var stopped *thermal.PrintError
+	var stopped *thermal.Stopped
 	begun = !errors.As(err, &stopped) || stopped.Sent > 0
 	for _, m := range []struct{ driver, people error }{
 		{thermal.ErrPaperOut, printer.ErrPaperOut},

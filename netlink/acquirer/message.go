@@ -34,6 +34,9 @@ type Sale struct {
 	Time     time.Time
 }
 
+// Format keeps card data out of anything that prints a Sale by mistake.
+func (s Sale) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "sale with STAN %06d", s.STAN) }
+
 // Reversal repeats what is needed of the original and says why. Its wire form depends on the fields here alone, so a repeat is
 // the same message byte for byte.
 type Reversal struct {
@@ -51,6 +54,9 @@ type Reversal struct {
 	ICC    []byte // field 55 of a reversal (95 9F1E 9F10 9F36 DF31)
 	Time   time.Time
 }
+
+// Format keeps card data out of anything that prints a Reversal by mistake.
+func (r Reversal) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "reversal of STAN %06d", r.STAN) }
 
 // Reasons for a reversal, field 39 of the request (conflict reason codes of the UnionPay family).
 const (
@@ -95,7 +101,10 @@ type Reply struct {
 type Failure struct {
 	Sent   bool   // at least one byte may have left
 	Reason string // ReasonNoReply, ReasonBadMAC or ReasonBadData; "" when Sent is false
-	Err    error
+	// SignOn is true when an answer that is not believed says that the keys are wrong: a hint that signing on before the reversal
+	// will help. It decides nothing about the money.
+	SignOn bool
+	Err    error // *netlink.Error, *iso8583.Error, *EnvelopeError, *MismatchError or the error of the keys
 }
 
 func (f *Failure) Error() string {

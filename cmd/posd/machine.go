@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"posd/emv"
+	"posd/hal"
+	"posd/hal/ccid"
+	"posd/hal/display"
+	"posd/hal/input"
+	"posd/hal/pinpad"
+	"posd/hal/scanner"
+	"posd/hal/serial"
+	"posd/hal/thermal"
+	"posd/internal/money"
+	"posd/journal"
+	"posd/keypad"
+	"posd/netlink"
+	"posd/netlink/acquirer"
+	"posd/printer"
+	"posd/qrpay"
+	"posd/qrpay/alipay"
+	"posd/txn"
+	"posd/vault"
+)
+
+// settings are all the files that say what this terminal is, read and checked.
+type settings struct {
+	board    *hal.Board
+	conf     *config
+	profile  *acquirer.Profile // nil: no bank cards
+	emv      emv.Config
+	contract qrpay.Contract
+}
+
+// load reads every configuration file. All that is wrong is said at once.
+func load(boardPath, configPath string) (*settings, error) {
+	s := &settings{}
+	var errs []error
+	try := func(err error) { errs = append(errs, err) }
+	var err error
+	s.board, err = hal.LoadBoard(boardPath)
+	try(err)
+	s.conf, err = loadConfig(configPath)
+	if err != nil {
+		return nil, errors.Join(append(errs, err)...)
+	}
+	if s.conf.Acquirer.Profile != "" {
+		s.profile, err = acquirer.LoadProfile(s.conf.Acquirer.Profile)
+		try(err)
+		s.emv, err = emv.LoadParametersFile(s.conf.EMV.Parameters)
+		try(err)
+		t := s.conf.Terminal
+		s.emv.Terminal.Country = t.Country
+		s.emv.Terminal.TerminalID, s.emv.Terminal.MerchantID, s.emv.Terminal.MerchantName = t.TID, t.MID, t.MerchantEN
+		s.emv.Terminal.Category, s.emv.Terminal.IFDSerial = t.MCC, t.Serial
+		if err == nil {
+			try(s.emv.Check())
+		}
+		_, err = s.tls()
+		try(err)
+	}
+	if w := s.conf.Wallets.Alipay; w != nil {
+		s.contract, err = qrpay.LoadContract(w.Contract)
+		try(err)
+		_, err = s.gateway()
+		try(err)
+	}
+	return s, errors.Join(errs...)
+}
+
+func (s *settings) line() (netlink.Config, error) {
+	t, err := s.tls()
+	return netlink.Config{Addresses: s.conf.Acquirer.Addresses, TLS: t, IdleClose: 2 * time.Minute}, err
+}
+
+func (s *settings) gateway() (*alipay.Gateway, error) {
+	w := s.conf.Wallets.Alipay
+	private, err1 := os.ReadFile(w.PrivateKey)
+	public, err2 := os.ReadFile(w.PublicKey)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("config: wallets.alipay: %w", err)
+	}
+	c := alipay.Config{
+		Gateway: w.Gateway, AppID: w.AppID, PrivateKeyPEM: private, AlipayPublicKeyPEM: public, Timeout: seconds(w.Timeout), OrderLife: s.contract.OrderLife,
+	}
+	if w.CA != "" {
+		pem, err := os.ReadFile(w.CA)
+		if err != nil {
+			return nil, fmt.Errorf("config: wallets.alipay.ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("config: wallets.alipay.ca: %s has no certificate", w.CA)
+		}
+	}
+	return alipay.New(c)
+}
+
+// machine is a terminal that is switched on: the drivers, the console and the flows.
+type machine struct {
+	console *keypad.Console
+	term    *txn.Terminal
+	log     zerolog.Logger
+	stop    []func()
+}
+
+func (m *machine) later(f func()) { m.stop = append(m.stop, f) }
+
+// close releases everything, last opened first.
+func (m *machine) close() {
+	for i := len(m.stop) - 1; i >= 0; i-- {
+		m.stop[i]()
+	}
+	m.stop = nil
+}
+
+// build opens what must be there (display, keypad, journal) and prepares the drivers of what may come and go.
+func build(ctx context.Context, s *settings, log zerolog.Logger) (_ *machine, err error) {
+	m := &machine{log: log}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
+	if err := m.buildConsole(ctx, s); err != nil {
+		return nil, err
+	}
+	store, err := openJournal(s.conf.Data)
+	if err != nil {
+		m.refuse(ctx, err)
+		return nil, err
+	}
+	m.later(func() { _ = store.Close() })
+
+	t := s.conf.Terminal
+	m.term = &txn.Terminal{
+		Console: m.console, Journal: store, Now: time.Now, Rand: rand.Reader, Log: log, Wallets: map[string]txn.Wallet{},
+		Config: txn.Config{
+			MID: t.MID, TID: t.TID, MerchantZH: t.MerchantZH, MerchantEN: t.MerchantEN, Operator: t.Operator, Currency: money.Currency(t.Currency), MaxAmount: t.MaxAmount,
+			CardWait: seconds(s.conf.Timeouts.Card), PINWait: seconds(s.conf.Timeouts.PIN), ScanWait: seconds(s.conf.Timeouts.Scan),
+			ResultHold: seconds(s.conf.Timeouts.Result), HostWait: seconds(s.conf.Timeouts.Host), TearWait: seconds(s.conf.Timeouts.Tear),
+		}.Defaults(),
+	}
+	if err := m.buildCard(s); err != nil {
+		m.refuse(ctx, err)
+		return nil, err
+	}
+	if s.board.Printer != nil {
+		m.term.Printer = m.buildPrinter(s.board.Printer)
+	}
+	if s.conf.Wallets.Alipay != nil {
+		g, err := s.gateway()
+		if err != nil {
+			return nil, err
+		}
+		m.term.Wallets[s.contract.Wallet] = alipayWallet{g}
+		m.term.Config.Contract = s.contract
+	}
+	if b := s.board.Scanner; b != nil {
+		dev := scanner.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), &scanner.Opts{Trigger: scanner.Trigger(b.Trigger), Suffix: b.Suffix})
+		m.later(func() { _ = dev.Close() })
+		m.term.Scanner = dev
+	}
+	return m, nil
+}
+
+// refuse shows that the terminal cannot sell. Whoever starts it will start it again; the display must not stay dark.
+func (m *machine) refuse(ctx context.Context, err error) {
+	code := "J02"
+	if !errors.Is(err, journal.ErrDamaged) && !errors.Is(err, journal.ErrVersion) {
+		code = "J01"
+	}
+	m.console.Hold(ctx, keypad.Screen{
+		Name: "cannot-start", Mood: keypad.Bad, Title: keypad.T(keypad.JournalFull), Body: []keypad.Text{keypad.T(keypad.CallHelp)}, Code: code,
+	}, 20*time.Second)
+}
+
+func (m *machine) buildConsole(ctx context.Context, s *settings) error {
+	b := s.board
+	screen, err := display.New(display.Opts{Path: b.Display.Path, Width: b.Display.Width, Height: b.Display.Height, BPP: b.Display.BPP, Stride: b.Display.Stride})
+	if err != nil {
+		return err
+	}
+	m.later(func() { _ = screen.Halt() })
+	keys := input.New(input.Opts{
+		Path: b.Keypad.Path, Map: b.Keypad.Codes, Grab: b.Keypad.Grab, EventSize: b.Keypad.EventSize,
+		Event: func(err error) {
+			if err != nil {
+				m.log.Warn().Err(err).Msg("keypad")
+			}
+		},
+	})
+	ctx, cancel := context.WithCancel(ctx)
+	m.later(cancel)
+	go func() { _ = keys.Run(ctx) }()
+	strokes := make(chan keypad.Key)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case k := <-keys.Keys():
+				select {
+				case strokes <- keypad.Key(k.Rune):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Log: m.log})
+	return nil
+}
+
+func (m *machine) buildCard(s *settings) error {
+	if s.profile == nil {
+		return nil
+	}
+	var pad vault.Pad = noPad{}
+	if b := s.board.PINPad; b != nil {
+		dialect := pinpad.VF
+		if b.Dialect == "uic" {
+			dialect = pinpad.UIC
+		}
+		dev := pinpad.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), &pinpad.Opts{Dialect: dialect, Slot: byte('0' + b.MasterSlot), Progress: b.Progress})
+		m.later(func() { _ = dev.Close() })
+		pad = dev
+	}
+	keys, err := vault.Open(s.conf.Data, pad, vault.Options{})
+	if err != nil {
+		return err
+	}
+	cfg, err := s.line()
+	if err != nil {
+		return err
+	}
+	cfg.Log = m.log
+	link, err := netlink.New(cfg)
+	if err != nil {
+		return err
+	}
+	t := s.conf.Terminal
+	host, err := acquirer.New(s.profile, acquirer.Identity{TID: t.TID, MID: t.MID, Operator: t.Operator, Serial: t.Serial}, keys, link, m.log)
+	if err != nil {
+		return err
+	}
+	m.later(func() { _ = host.Close() })
+	m.term.Keys, m.term.Acquirer = keys, host
+	m.term.Kernel = txn.Contact{Kernel: emv.New(s.emv)}
+	m.term.Config.SaleTags, m.term.Config.ReversalTags = s.profile.ICC.Sale, s.profile.ICC.Reversal
+	m.term.Config.ReversalTries = s.profile.Reversal.Tries
+	if b := s.board.Reader; b != nil {
+		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{Profile: ccid.Profile(b.Profile)})
+		m.later(func() { _ = dev.Close() })
+		m.term.Reader = reader{dev}
+	}
+	return nil
+}
+
+func (m *machine) buildPrinter(b *hal.Printer) txn.Printer {
+	o := &thermal.Opts{Query: thermal.InOrder}
+	if !b.Status {
+		o.Query = thermal.None
+	}
+	dev := thermal.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), o)
+	m.later(func() { _ = dev.Halt() })
+	return paper{
+		dev: dev, paper: printer.Paper{Dots: b.Dots, Columns: b.Columns},
+		profile: printer.Profile{Encoding: printer.Encoding(b.Encoding), NativeQR: b.QR == "native", Cutter: b.Cut, Feed: printer.Generic.Feed},
+	}
+}
+
+// noPad stands where the board has no PIN pad: every use of a key fails with a clear cause.
+type noPad struct{}
+
+var errNoPad = fmt.Errorf("%w: the board has no PIN pad", vault.ErrPad)
+
+func (noPad) EnterPIN(context.Context, []byte, vault.PINEntry) (vault.PINBlock, error) {
+	return vault.PINBlock{}, errNoPad
+}
+func (noPad) MAC(context.Context, []byte, []byte) ([8]byte, error) { return [8]byte{}, errNoPad }

@@ -1,0 +1,184 @@
+package emv
+
+import (
+	"context"
+	"crypto/sha1"
+
+	"posd/emv/tlv"
+)
+
+// generateAC sends GENERATE AC and takes the answer: CID, ATC, cryptogram and issuer application data, in format 1 or 2 (Book 3,
+// 6.5.5). When CDA is due the signature is asked for and verified. signed reports that a signature was asked for, came, and is
+// wrong (the TVR says so already): the caller decides what that means.
+func (s *Session) generateAC(ctx context.Context, step string, request byte, dol tlv.DOL, second bool) (cid byte, badSignature bool, err error) {
+	s.hashTC(dol)
+	data, err := dol.Append(make([]byte, 0, 96), maxCommandData, s.Get)
+	if err != nil {
+		return 0, false, badData(step, "CDOL", err)
+	}
+	p1 := request
+	// Book 2, 6.6.1: with TC and ARQC, never with AAC, and not once authentication has failed.
+	sign := s.oda == odaCDA && !s.cdaFailed && request != acAAC
+	if sign {
+		p1 |= acCDA
+	}
+	r, sw, err := s.exchange(ctx, step, s.command(0x80, 0xAE, p1, 0x00, data, true))
+	if err != nil {
+		return 0, false, err
+	}
+	if sw != swOK {
+		e := &Error{Step: step, SW: sw, Err: ErrBadCard}
+		if sw == swConditions {
+			e.Err = ErrConditionsFail
+		}
+		return 0, false, e
+	}
+	a, err := parseAC(step, r)
+	if err != nil {
+		return 0, false, err
+	}
+	kind := a.cid & acMask
+	switch {
+	case kind == acMask:
+		return 0, false, badCard(step, "CID %02X is reserved", a.cid)
+	case second && kind == acARQC:
+		return 0, false, badCard(step, "the card asks for a second authorisation")
+	case strength(kind) > strength(request):
+		return 0, false, badCard(step, "the card answers %02X to a request for %02X", a.cid, request)
+	}
+	s.icc.Set(tagCID, []byte{a.cid})
+	s.icc.Set(tagATC, a.atc)
+	if a.iad != nil {
+		s.icc.Set(tagIAD, a.iad)
+	}
+	tsiCardRisk.set(s.tsi[:]) // 10.8: the card has analysed
+	switch {
+	case sign && kind != acAAC:
+		lists := [][]byte{s.pdolData, data}
+		if second {
+			lists = [][]byte{s.pdolData, s.cdol1Data, data}
+		}
+		ac, ok := s.openCDA(a.sdad, a.cid, a.template, lists...)
+		if !ok {
+			s.failCDA()
+			if a.ac != nil {
+				s.icc.Set(tagAC, a.ac)
+			}
+			badSignature = true
+			break
+		}
+		tsiODA.set(s.tsi[:])
+		s.icc.Set(tagSDAD, a.sdad)
+		s.icc.Set(tagAC, ac)
+	case a.ac == nil:
+		return 0, false, badCard(step, "no cryptogram")
+	default:
+		s.icc.Set(tagAC, a.ac)
+	}
+	if !second {
+		s.cdol1Data = data
+	}
+	return a.cid, badSignature, nil
+}
+
+// strength orders AAC, ARQC, TC.
+func strength(kind byte) int {
+	switch kind {
+	case acTC:
+		return 2
+	case acARQC:
+		return 1
+	}
+	return 0
+}
+
+// acAnswer is an answer to GENERATE AC. template is nil for format 1, which cannot carry a signature.
+type acAnswer struct {
+	cid                byte
+	atc, ac, iad, sdad []byte
+	template           []byte
+}
+
+func parseAC(step string, r []byte) (a acAnswer, err error) {
+	o, err := tlv.One(r)
+	if err != nil {
+		return a, badData(step, "answer to GENERATE AC", err)
+	}
+	switch o.Tag {
+	case tagFormat1:
+		v := o.Value
+		if len(v) < 11 || len(v) > 43 {
+			return a, badCard(step, "format 1 of %d bytes", len(v))
+		}
+		a.cid, a.atc, a.ac = v[0], v[1:3], v[3:11]
+		if len(v) > 11 {
+			a.iad = v[11:]
+		}
+		return a, nil
+	case tagFormat2:
+	default:
+		return a, badCard(step, "answer in template %s", o.Tag)
+	}
+	a.template = o.Value
+	var seen tlv.Store
+	hasCID := false
+	d := tlv.NewDecoder(o.Value)
+	for o, ok := d.Next(); ok; o, ok = d.Next() {
+		if o.Tag.Constructed() {
+			continue
+		}
+		if !seen.Add(o.Tag, nil) {
+			return a, badCard(step, "%s comes twice", o.Tag)
+		}
+		want := len(o.Value)
+		switch o.Tag {
+		case tagCID:
+			if want = 1; len(o.Value) == 1 {
+				a.cid, hasCID = o.Value[0], true
+			}
+		case tagATC:
+			want = 2
+			a.atc = o.Value
+		case tagAC:
+			want = 8
+			a.ac = o.Value
+		case tagIAD:
+			want = min(want, 32)
+			a.iad = o.Value
+		case tagSDAD:
+			a.sdad = o.Value
+		}
+		if want != len(o.Value) {
+			return a, badCard(step, "%s has %d bytes, not %d", o.Tag, len(o.Value), want)
+		}
+	}
+	switch {
+	case d.Err() != nil:
+		return a, badData(step, "answer to GENERATE AC", d.Err())
+	case !hasCID:
+		return a, badCard(step, "%s is missing", tagCID)
+	case a.atc == nil:
+		return a, badCard(step, "%s is missing", tagATC)
+	}
+	return a, nil
+}
+
+// hashTC computes the TC hash value 98 where the list asks for it (Book 3, 9.2.2). The default TDOL is used, and the TVR says so,
+// when the card has none; a terminal without one uses an empty list.
+func (s *Session) hashTC(dol tlv.DOL) {
+	if !dol.Has(tagTCHash) {
+		return
+	}
+	tdol := s.tdol
+	if !s.icc.Has(tagTDOL) {
+		tvrDefaultTDOL.set(s.tvr[:])
+		tdol, _ = tlv.ParseDOL(s.app.TDOL) // checked with the parameters
+	}
+	// A TDOL feeds a hash, not a command: the only bound is that of the list itself.
+	data, err := tdol.Append(nil, tlv.MaxDOL*255, s.Get)
+	if err != nil {
+		return
+	}
+	sum := sha1.Sum(data)
+	s.term.Set(tagTCHash, sum[:])
+}

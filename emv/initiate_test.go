@@ -1,0 +1,299 @@
+package emv
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"posd/emv/tlv"
+)
+
+// ready is a session with an application chosen, for tests of a single step.
+func ready(t testing.TB, c Card) *Session {
+	t.Helper()
+	s := session(t, testConfig(), c, &person{})
+	s.reset(&s.k.cfg.Applications[0])
+	s.rid = testRID[:]
+	return s
+}
+
+func TestGPOTranscripts(t *testing.T) {
+	for name, afl := range map[string]string{"case_1": "080202001001040018010201", "case_2": "1801020120020400", "case_4": "080202001001040018010201"} {
+		t.Run(name, func(t *testing.T) {
+			pairs := transcript(t, "initiate_application_processing/"+name)
+			card := script(t, pairs...)
+			s := ready(t, card)
+			if name == "case_4" {
+				// The card's PDOL asks for three bytes that this terminal gives from objects of its own.
+				s.icc.Set(tagPDOL, unhex("DF7E03"))
+				s.term.Set(0xDF7E, unhex("60F0C8"))
+			}
+			again, err := s.initiate(t.Context())
+			card.done()
+			got, _ := s.icc.Get(tagAFL)
+			if err != nil || again || !bytes.Equal(got, unhex(afl)) {
+				t.Errorf("AFL %X, again %v, %v", got, again, err)
+			}
+		})
+	}
+}
+
+func TestGPOClauses(t *testing.T) {
+	for _, c := range []struct {
+		name, pdol, command, answer string
+		again                       bool
+		err                         error
+	}{
+		{"10.1 without a PDOL", "", "80A8000002830000", "800A 7D00 08010100 10010101 9000", false, nil},
+		{"10.1 with a PDOL", "9F1A029F33035F2A02", "80A80000098307 0156E068C80156 00", "800A 7D00 08010100 10010101 9000", false, nil},
+		{"10.1 an empty PDOL", "", "80A8000002830000", "8006 7D00 08010100 9000", false, nil},
+		{"10.1 format 2", "", "80A8000002830000", "770A 82027D00 940408010100 9000", false, nil},
+		{"10.1 format 2 with an object of the card's own", "", "80A8000002830000", "770E 82027D00 940408010100 DF010155 9000", false, nil},
+		{"10.1 conditions of use not satisfied", "", "80A8000002830000", "6985", true, nil},
+		{"any other status ends the transaction", "", "80A8000002830000", "6984", false, ErrBadCard},
+		{"a warning ends the transaction", "", "80A8000002830000", "6283", false, ErrBadCard},
+		{"no data", "", "80A8000002830000", "9000", false, ErrBadCard},
+		{"format 1 without an AFL", "", "80A8000002830000", "8002 7D00 9000", false, ErrBadCard},
+		{"format 2 without an AIP", "", "80A8000002830000", "7706 940408010100 9000", false, ErrBadCard},
+		{"format 2 without an AFL", "", "80A8000002830000", "7704 82027D00 9000", false, ErrBadCard},
+		{"an AIP of one byte", "", "80A8000002830000", "7709 82017D 940408010100 9000", false, ErrBadCard},
+		{"two AIPs", "", "80A8000002830000", "770E 82027D00 82027C00 940408010100 9000", false, ErrBadCard},
+		{"another template", "", "80A8000002830000", "7006 82027D00 9000", false, ErrBadCard},
+		{"a length beyond the answer", "", "80A8000002830000", "8010 7D00 9000", false, ErrBadCard},
+		{"bytes behind the template", "", "80A8000002830000", "8006 7D00 08010100 5A0147 9000", false, ErrBadCard},
+		{"a PDOL cut off", "9F1A", "", "", false, ErrBadCard},
+		{"a PDOL that asks for more than a command holds", "9AFF9A01", "", "", false, ErrBadCard},
+		{"a PDOL that asks for as much as a command holds", "9A039AF9", "80A80000FF83 81FC 260314" + strings.Repeat("00", 246) + "260314 00", "8006 7D00 08010100 9000", false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			card := script(t)
+			if c.command != "" {
+				card.pairs = [][2]string{{c.command, c.answer}}
+			}
+			s := ready(t, card)
+			if c.pdol != "" {
+				s.icc.Set(tagPDOL, unhex(c.pdol))
+			}
+			again, err := s.initiate(t.Context())
+			card.done()
+			if again != c.again || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("again %v, error %v; want %v, %v", again, err, c.again, c.err)
+			}
+			if err == nil && !again && s.aip != [2]byte{0x7D, 0x00} {
+				t.Errorf("AIP %X", s.aip)
+			}
+		})
+	}
+}
+
+// 10.1: after 6985 the terminal goes back to the list; when nothing is left it says what was wrong.
+func TestGPORefusedLeadsToTheNextApplication(t *testing.T) {
+	cfg := testConfig()
+	credit := cfg.Applications[0]
+	credit.AID = unhex("A000000333010102")
+	cfg.Applications = append(cfg.Applications, credit)
+	c := newChip()
+	refusing := &twoApps{chip: c, other: "A000000333010102"}
+	p := &person{choice: func(c []Candidate) (int, error) { return len(c) - 1, nil }}
+	s, err := New(cfg).Start(t.Context(), refusing, testRequest(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Result(); hex.EncodeToString(r.AID) != strings.ToLower(c.aid) || r.Label != "UNION CARD" || len(p.offered) != 2 {
+		t.Errorf("%X %s after %d offers", r.AID, r.Label, len(p.offered))
+	}
+	c = newChip()
+	c.answers["A8"] = unhex("6985")
+	if _, err := start(t, c); !errors.Is(err, ErrConditionsFail) {
+		t.Errorf("the only application refuses: %v", err)
+	}
+}
+
+// twoApps is a chip with a second application that refuses every transaction.
+type twoApps struct {
+	*chip
+	other string
+	cur   string
+}
+
+func (c *twoApps) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
+	if capdu[1] == 0xA4 {
+		c.cur = strings.ToUpper(hex.EncodeToString(capdu[5 : len(capdu)-1]))
+		if c.cur == c.other {
+			return unhex(fciOf(c.other, "5003 424144")), nil
+		}
+	}
+	if c.cur == c.other {
+		return unhex("6985"), nil
+	}
+	return c.chip.Transceive(ctx, capdu)
+}
+
+func TestRecordTranscripts(t *testing.T) {
+	for _, c := range []struct {
+		name, afl string
+		err       error
+	}{
+		{"case_3", "0802020018010201", ErrBadCard},   // READ RECORD refused
+		{"case_5", "0802020018010201", ErrBadCard},   // bytes behind the template
+		{"case_7", "08020200", ErrBadCard},           // mandatory objects are missing
+		{"case_9", "0802020010010201", ErrBadCard},   // still without CDOLs
+		{"case_11", "080202001001020158010100", nil}, // a record of SFI 11 beside the payment system's
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			card := script(t, transcript(t, "read_application_data/"+c.name)...)
+			s := ready(t, card)
+			s.icc.Set(tagAFL, unhex(c.afl))
+			err := s.readRecords(t.Context())
+			card.done()
+			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("error %v, want %v", err, c.err)
+			}
+			if err == nil && (s.pan != "4761739001010119" || s.track2 != "4761739001010119D22122011758928889" || s.expiry != 20221231) {
+				t.Error("PAN, track 2 or expiry is wrong")
+			}
+		})
+	}
+}
+
+func TestAFLClauses(t *testing.T) {
+	for _, c := range []struct{ name, afl string }{
+		{"empty", ""},
+		{"not a multiple of four", "08010100 10"},
+		{"SFI 0", "00010100"},
+		{"SFI 31", "F8010100"},
+		{"low bits of the SFI byte", "09010100"},
+		{"first record 0", "08000100"},
+		{"last before first", "08020100"},
+		{"more signed than there are", "08010203"},
+		{"more records than can be meant", "08018100"},
+		{"more records in sum", "08014000 10014000 18014000"},
+		{"longer than the command could carry", strings.Repeat("08010100", 64)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			card := script(t)
+			s := ready(t, card)
+			s.icc.Set(tagAFL, unhex(c.afl))
+			if err := s.readRecords(t.Context()); !errors.Is(err, ErrBadCard) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	s := ready(t, script(t))
+	s.k.maxRecords = 2
+	s.icc.Set(tagAFL, unhex("08010300"))
+	if err := s.readRecords(t.Context()); !errors.Is(err, ErrBadCard) {
+		t.Errorf("record limit: %v", err)
+	}
+}
+
+func TestRecordClauses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*chip)
+		err    error
+	}{
+		{"7.2 all mandatory objects", func(*chip) {}, nil},
+		{"7.2 no PAN", func(c *chip) { c.drop[tagPAN] = true }, ErrBadCard},
+		{"7.2 no expiry", func(c *chip) { c.drop[tagExpiry] = true }, ErrBadCard},
+		{"7.2 no CDOL1", func(c *chip) { c.drop[tagCDOL1] = true }, ErrBadCard},
+		{"7.2 no CDOL2", func(c *chip) { c.drop[tagCDOL2] = true }, ErrBadCard},
+		{"no track 2 is no error", func(c *chip) { c.drop[tagTrack2] = true }, nil},
+		{"no PAN sequence number is no error", func(c *chip) { c.drop[tagPSN] = true }, nil},
+		{"10.2 a data object twice", func(c *chip) { c.unsigned = obj(tagPSN, "01") }, ErrBadCard},
+		{"10.2 an object of the FCI again", func(c *chip) { c.unsigned = obj(tagLabel, "4142") }, nil},
+		{"10.2 an AIP in a record", func(c *chip) { c.unsigned = obj(tagAIP, "0000") }, ErrBadCard},
+		{"a constructed object of the card's own", func(c *chip) { c.unsigned = unhex("BF7F0380FFFF") }, nil},
+		{"7.5 PAN with letters", func(c *chip) { c.set[tagPAN] = unhex("620000000000000A") }, ErrBadCard},
+		{"7.5 PAN of seven digits", func(c *chip) { c.set[tagPAN] = unhex("6200000F"); c.drop[tagTrack2] = true }, ErrBadCard},
+		{"7.5 PAN of no digits", func(c *chip) { c.set[tagPAN] = nil }, ErrBadCard},
+		{"7.5 PAN of twenty digits", func(c *chip) { c.set[tagPAN] = unhex("62000000000000000005"); c.drop[tagTrack2] = true }, ErrBadCard},
+		{"7.5 PAN of eleven bytes", func(c *chip) { c.set[tagPAN] = unhex(testPAN + "FFFFFF") }, ErrBadCard},
+		{"7.5 expiry in month 13", func(c *chip) { c.set[tagExpiry] = unhex("301331") }, ErrBadCard},
+		{"7.5 expiry on day 0", func(c *chip) { c.set[tagExpiry] = unhex("301200") }, ErrBadCard},
+		{"7.5 expiry with letters", func(c *chip) { c.set[tagExpiry] = unhex("30121A") }, ErrBadCard},
+		{"7.5 expiry of two bytes", func(c *chip) { c.set[tagExpiry] = unhex("3012") }, ErrBadCard},
+		{"7.5 effective date that is none", func(c *chip) { c.set[tagEffective] = unhex("000000") }, ErrBadCard},
+		{"7.5 track 2 without separator", func(c *chip) { c.set[tagTrack2] = unhex(testPAN + "3012201F") }, ErrBadCard},
+		{"7.5 track 2 with two separators", func(c *chip) { c.set[tagTrack2] = unhex(testPAN + "D3012D1F") }, ErrBadCard},
+		{"7.5 track 2 with padding inside", func(c *chip) { c.set[tagTrack2] = unhex(testPAN + "DF0122FF") }, ErrBadCard},
+		{"7.5 track 2 of twenty bytes", func(c *chip) { c.set[tagTrack2] = unhex(testPAN + "D30122011111111111111111") }, ErrBadCard},
+		{"7.5 track 2 of another account", func(c *chip) { c.set[tagTrack2] = unhex("6200000000000013D301220F") }, ErrBadCard},
+		{"7.5 PAN sequence number with letters", func(c *chip) { c.set[tagPSN] = unhex("0A") }, ErrBadCard},
+		{"7.5 PAN sequence number of two bytes", func(c *chip) { c.set[tagPSN] = unhex("0001") }, ErrBadCard},
+		{"7.5 usage control of one byte", func(c *chip) { c.set[tagAUC] = unhex("FF") }, ErrBadCard},
+		{"7.5 issuer country of one byte", func(c *chip) { c.set[tagIssuerCountry] = unhex("56") }, ErrBadCard},
+		{"7.5 action code of four bytes", func(c *chip) { c.set[tagIACOnline] = unhex("00000000") }, ErrBadCard},
+		{"7.5 action code of no bytes", func(c *chip) { c.set[tagIACDefault] = nil }, ErrBadCard},
+		{"7.5 a CDOL cut off", func(c *chip) { c.set[tagCDOL1] = unhex("9F02069F") }, ErrBadCard},
+		{"7.5 a TDOL cut off", func(c *chip) { c.set[tagTDOL] = unhex("9F") }, ErrBadCard},
+		{"7.5 an index of two bytes", func(c *chip) { c.set[tagCAIndex] = unhex("6161") }, ErrBadCard},
+		{"a CDOL1 that asks for too much", func(c *chip) { c.set[tagCDOL1] = unhex("9AFF9AFF") }, ErrBadCard},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ch := newChip()
+			c.change(ch)
+			s, err := start(t, ch)
+			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Fatalf("error %v, want %v", err, c.err)
+			}
+			if err == nil && s.Outcome() != Online {
+				t.Errorf("outcome %d", s.Outcome())
+			}
+		})
+	}
+}
+
+func TestRecordsOfOtherFiles(t *testing.T) {
+	for _, c := range []struct {
+		name, record string
+		sfi          byte
+		signed       bool
+		err          error
+		broken       bool
+		input        string
+	}{
+		{"SFI 10, signed: the contents of the template", "7003 9F1F00", 10, true, nil, false, "9F1F00"},
+		{"SFI 10, not signed", "7003 9F1F00", 10, false, nil, false, ""},
+		{"SFI 10, no template", "9F1F00", 10, false, ErrBadCard, false, ""},
+		{"SFI 11, signed: the whole record", "7003 9F1F00", 11, true, nil, false, "70039F1F00"},
+		{"SFI 11, signed, not a template: authentication will fail", "9F1F00", 11, true, nil, true, "9F1F00"},
+		{"SFI 30, not signed, no TLV at all", "FF01020304", 30, false, nil, false, ""},
+		{"SFI 1, padding in front", "00 7003 9F1F00", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, padding behind", "7003 9F1F00 FF", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, empty", "", 1, false, ErrBadCard, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := ready(t, script(t))
+			err := s.takeRecord(c.sfi, unhex(c.record), c.signed)
+			if !errors.Is(err, c.err) || s.signedBroken != c.broken || !bytes.Equal(s.signed, unhex(c.input)) {
+				t.Errorf("%v, broken %v, %X", err, s.signedBroken, s.signed)
+			}
+		})
+	}
+}
+
+func TestTooManyObjects(t *testing.T) {
+	s := ready(t, script(t))
+	var b []byte
+	for i := range maxObjects + 1 {
+		b = tlv.Append(b, tlv.Tag(0xDF8000|(i/128+1)<<8|i%128), nil)
+	}
+	if err := s.take(StepRecords, b); !errors.Is(err, ErrBadCard) || s.icc.Len() > maxObjects {
+		t.Errorf("%d objects, %v", s.icc.Len(), err)
+	}
+}
+
+func TestDates(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want date
+	}{{"491231", 20491231}, {"500101", 19500101}, {"000101", 20000101}, {"991231", 19991231}, {"240229", 20240229}} {
+		if d, err := parseDate(unhex(c.in)); d != c.want || err != nil {
+			t.Errorf("%s = %d, %v", c.in, d, err)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package emv
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxParameters bounds a parameter file.
+const maxParameters = 1 << 20
+
+// LoadParametersFile reads a parameter file: see LoadParameters.
+func LoadParametersFile(path string) (Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	defer f.Close()
+	cfg, err := LoadParameters(f)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// LoadParameters reads terminal, applications, certification authority keys and revoked certificates from TOML; etc/emv.toml shows
+// every key. A key that is not known, a value of the wrong form and a public key whose checksum is wrong are errors that wrap
+// ErrConfig; the first two name the line.
+func LoadParameters(r io.Reader) (Config, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxParameters+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if len(b) > maxParameters {
+		return Config{}, fmt.Errorf("%w: more than %d bytes", ErrConfig, maxParameters)
+	}
+	var f parameterFile
+	d := toml.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return Config{}, describeTOML(err)
+	}
+	cfg := Config{Terminal: Terminal{
+		Country:      f.Terminal.Country,
+		Type:         f.Terminal.Type[0],
+		Capabilities: f.Terminal.Capabilities,
+		Additional:   f.Terminal.Additional,
+		IFDSerial:    f.Terminal.IFDSerial,
+		TerminalID:   f.Terminal.TerminalID,
+		MerchantID:   f.Terminal.MerchantID,
+		MerchantName: f.Terminal.MerchantName,
+		Category:     f.Terminal.Category,
+		AcquirerID:   f.Terminal.AcquirerID,
+	}}
+	for _, a := range f.Application {
+		cfg.Applications = append(cfg.Applications, Application{
+			AID:              a.AID,
+			Name:             a.Name,
+			Partial:          a.Partial,
+			Version:          a.Version,
+			TACDenial:        a.TACDenial,
+			TACOnline:        a.TACOnline,
+			TACDefault:       a.TACDefault,
+			FloorLimit:       a.FloorLimit,
+			Threshold:        a.Threshold,
+			TargetPercent:    a.TargetPercent,
+			MaxTargetPercent: a.MaxTargetPercent,
+			DDOL:             a.DDOL,
+			TDOL:             a.TDOL,
+		})
+	}
+	for _, k := range f.CAKey {
+		key, err := NewCAKey(k.RID, k.Index[0], k.Modulus, k.Exponent, k.SHA1[:])
+		if err != nil {
+			return Config{}, err
+		}
+		cfg.CAKeys = append(cfg.CAKeys, key)
+	}
+	for _, r := range f.Revoked {
+		cfg.Revoked = append(cfg.Revoked, Revoked{RID: r.RID, Index: r.Index[0], Serial: r.Serial})
+	}
+	if err := cfg.Check(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// describeTOML turns the decoder's errors into one line with the place.
+func describeTOML(err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		e := &strict.Errors[0]
+		row, col := e.Position()
+		return fmt.Errorf("%w: line %d, column %d: unknown key %s", ErrConfig, row, col, strings.Join(e.Key(), "."))
+	}
+	var dec *toml.DecodeError
+	if errors.As(err, &dec) {
+		row, col := dec.Position()
+		return fmt.Errorf("%w: line %d, column %d: %s: %s", ErrConfig, row, col, strings.Join(dec.Key(), "."), dec.Error())
+	}
+	return fmt.Errorf("%w: %w", ErrConfig, err)
+}
+
+type parameterFile struct {
+	Terminal struct {
+		Country      uint16 `toml:"country"`
+		Type         hex1   `toml:"type"`
+		Capabilities hex3   `toml:"capabilities"`
+		Additional   hex5   `toml:"additional_capabilities"`
+		IFDSerial    string `toml:"ifd_serial"`
+		TerminalID   string `toml:"terminal_id"`
+		MerchantID   string `toml:"merchant_id"`
+		MerchantName string `toml:"merchant_name"`
+		Category     string `toml:"category"`
+		AcquirerID   string `toml:"acquirer_id"`
+	} `toml:"terminal"`
+	Application []struct {
+		AID              hexBytes `toml:"aid"`
+		Name             string   `toml:"name"`
+		Partial          bool     `toml:"partial"`
+		Version          hex2     `toml:"version"`
+		TACDenial        hex5     `toml:"tac_denial"`
+		TACOnline        hex5     `toml:"tac_online"`
+		TACDefault       hex5     `toml:"tac_default"`
+		FloorLimit       int64    `toml:"floor_limit"`
+		Threshold        int64    `toml:"threshold"`
+		TargetPercent    int      `toml:"target_percent"`
+		MaxTargetPercent int      `toml:"max_target_percent"`
+		DDOL             hexBytes `toml:"ddol"`
+		TDOL             hexBytes `toml:"tdol"`
+	} `toml:"application"`
+	CAKey []struct {
+		RID      hex5     `toml:"rid"`
+		Index    hex1     `toml:"index"`
+		Modulus  hexBytes `toml:"modulus"`
+		Exponent hexBytes `toml:"exponent"`
+		SHA1     hex20    `toml:"sha1"`
+		Note     string   `toml:"note"`
+	} `toml:"ca_key"`
+	Revoked []struct {
+		RID    hex5 `toml:"rid"`
+		Index  hex1 `toml:"index"`
+		Serial hex3 `toml:"serial"`
+	} `toml:"revoked"`
+}
+
+// Byte strings in hex; those of a fixed length refuse any other. Blanks are allowed, so that a long key can be broken into lines.
+type (
+	hexBytes []byte
+	hex1     [1]byte
+	hex2     [2]byte
+	hex3     [3]byte
+	hex5     [5]byte
+	hex20    [20]byte
+)
+
+func (h *hexBytes) UnmarshalText(text []byte) error {
+	text = bytes.Map(func(r rune) rune {
+		if r == ' ' || r == '\n' || r == '\t' || r == '\r' {
+			return -1
+		}
+		return r
+	}, text)
+	b := make([]byte, hex.DecodedLen(len(text)))
+	if _, err := hex.Decode(b, text); err != nil {
+		return err
+	}
+	*h = b
+	return nil
+}
+
+func fixed(to, text []byte) error {
+	var b hexBytes
+	if err := b.UnmarshalText(text); err != nil {
+		return err
+	}
+	if len(b) != len(to) {
+		return fmt.Errorf("%d bytes where %d are wanted", len(b), len(to))
+	}
+	copy(to, b)
+	return nil
+}
+
+func (h *hex1) UnmarshalText(text []byte) error  { return fixed(h[:], text) }
+func (h *hex2) UnmarshalText(text []byte) error  { return fixed(h[:], text) }
+func (h *hex3) UnmarshalText(text []byte) error  { return fixed(h[:], text) }
+func (h *hex5) UnmarshalText(text []byte) error  { return fixed(h[:], text) }
+func (h *hex20) UnmarshalText(text []byte) error { return fixed(h[:], text) }

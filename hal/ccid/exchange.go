@@ -1,0 +1,206 @@
+package ccid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"posd/hal"
+)
+
+// idempotent tells whether a command may be sent again when its answer was lost: it then asks for nothing that it did not ask for
+// the first time. XfrBlock is not: the card has already done what it says.
+func idempotent(typ byte) bool { return typ != pcXfrBlock }
+
+// command sends m and returns its answer. It fills in slot and sequence number. A command that the reader did not understand (NAK)
+// is sent again; one whose answer was lost only when it is idempotent. The answer's status is checked: "failed" is a *SlotError,
+// wrapped as SlotError.fail says.
+func (r *Reader) command(ctx context.Context, m message) (message, error) {
+	m.slot = r.o.Slot
+	limit := time.Now().Add(r.o.Limit)
+	var cause error
+	for try := 0; try <= r.o.Retries; try++ {
+		if err := r.ready(ctx); err != nil {
+			return message{}, err
+		}
+		r.seq++
+		m.seq = r.seq
+		a, err := r.once(ctx, m, limit)
+		switch {
+		case err == nil && a.b[0]>>6 == 1:
+			e := &SlotError{Command: m.typ, Status: a.b[0], Code: a.b[1]}
+			return message{}, e.fail()
+		case err == nil:
+			return a, nil
+		case errors.Is(err, errNAK), errors.Is(err, errLost) && idempotent(m.typ) && time.Now().Before(limit):
+			cause = err
+		case errors.Is(err, errLost):
+			return message{}, fmt.Errorf("%w: the answer to a block was lost: %w", ErrProtocol, err)
+		default:
+			return message{}, err
+		}
+	}
+	return message{}, fmt.Errorf("%w: command %02X, %d tries: %w", ErrReader, m.typ, r.o.Retries+1, cause)
+}
+
+// Reasons to send a command again.
+var (
+	errNAK  = errors.New("ccid: NAK")
+	errLost = errors.New("ccid: no valid answer in time")
+)
+
+// once sends m one time and waits for its answer. The wait ends at the context's end, at limit, or when Opts.Answer has passed since
+// the last sign of life (the command, a time extension).
+func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message, error) {
+	if err := ctx.Err(); err != nil {
+		return message{}, err
+	}
+	if r.dirty { // a wait was given up: whatever is still on the line belongs to it
+		r.dec = decoder{}
+		if err := r.port.Flush(); err != nil {
+			return message{}, r.broken(err)
+		}
+	}
+	r.dirty = true
+	stop := context.AfterFunc(ctx, r.interrupt(r.port))
+	defer stop()
+
+	deadline := earlier(time.Now().Add(r.o.Answer), limit)
+	if err := r.port.SetWriteDeadline(deadline); err != nil {
+		return message{}, r.broken(err)
+	}
+	if _, err := r.port.Write(m.appendFrame(nil)); err != nil {
+		return message{}, r.waitError(ctx, err)
+	}
+	var buf [maxFrame]byte
+	for {
+		a, alive, err := r.scan(m)
+		switch {
+		case err == nil:
+			r.dirty = false
+			return a, nil
+		case !errors.Is(err, errMore):
+			return message{}, err
+		case alive:
+			deadline = earlier(time.Now().Add(r.o.Answer), limit)
+		}
+		if err := r.port.SetReadDeadline(deadline); err != nil {
+			return message{}, r.broken(err)
+		}
+		if err := ctx.Err(); err != nil { // it may have ended before the deadline was set
+			return message{}, err
+		}
+		n, err := r.port.Read(buf[:])
+		r.dec.push(buf[:n])
+		if err == nil {
+			continue
+		}
+		if err = r.waitError(ctx, err); !errors.Is(err, errLost) {
+			return message{}, err
+		}
+		// Garbage that looked like the head of a frame may hide the answer.
+		for r.dec.skip() {
+			if a, _, err := r.scan(m); err == nil {
+				r.dirty = false
+				return a, nil
+			}
+		}
+		return message{}, err
+	}
+}
+
+var errMore = errors.New("ccid: more bytes needed")
+
+// scan looks through what was received for the answer to m. alive tells that the reader asked for more time.
+func (r *Reader) scan(m message) (a message, alive bool, err error) {
+	var bad, refused error
+	for {
+		it, ok := r.dec.next()
+		if !ok {
+			break
+		}
+		switch it.kind {
+		case itemNAK:
+			refused = errNAK
+		case itemBad:
+			bad = it.err
+		case itemTime:
+			alive = true
+		case itemMessage:
+			switch a := it.msg; {
+			case isEcho(a.typ), a.seq != m.seq, a.slot != m.slot: // echo, or an answer that nobody waits for any more
+			case a.typ != answerType(m.typ):
+				return message{}, false, fmt.Errorf("%w: answer %02X to command %02X", ErrReader, a.typ, m.typ)
+			case a.b[0]>>6 == 2:
+				alive = true
+			default:
+				return a, alive, nil
+			}
+		}
+	}
+	switch {
+	case refused != nil:
+		return message{}, alive, refused
+	case bad != nil:
+		return message{}, alive, fmt.Errorf("%w: %w", errLost, bad)
+	}
+	return message{}, alive, errMore
+}
+
+// answerType is the type of the answer to a command, CCID table 6.2-1.
+func answerType(command byte) byte {
+	switch command {
+	case pcPowerOn, pcXfrBlock:
+		return rdrDataBlock
+	case pcSetParams:
+		return rdrParameters
+	case pcEscape:
+		return rdrEscape
+	}
+	return rdrSlotStatus
+}
+
+// interrupt ends what the port waits for.
+func (r *Reader) interrupt(p hal.Port) func() {
+	return func() {
+		past := time.Unix(1, 0)
+		// Errors mean that the port is gone, which ends the wait too.
+		_ = p.SetReadDeadline(past)
+		_ = p.SetWriteDeadline(past)
+	}
+}
+
+// waitError sorts out what ended a Read or Write.
+func (r *Reader) waitError(ctx context.Context, err error) error {
+	if cerr := ctx.Err(); cerr != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return cerr
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errLost
+	}
+	return r.broken(err)
+}
+
+// broken lets go of a port that returned err; the next command opens a new one.
+func (r *Reader) broken(err error) error {
+	if r.port != nil {
+		_ = r.port.Close() // it has failed already; err is the one to tell
+		r.port = nil
+	}
+	r.dec, r.dirty = decoder{}, false
+	r.powered++ // the card that was powered is not to be talked to any more
+	if errors.Is(err, io.EOF) && !errors.Is(err, hal.ErrUnplugged) {
+		err = hal.ErrUnplugged
+	}
+	return fmt.Errorf("ccid: line: %w", err)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,219 @@
+package ccid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Protocol control bytes of T=1, Book 1, 9.2.4.
+const (
+	pcbR      = 0x80 // R(0); bit 5 is N(R), the low bits say why
+	pcbS      = 0xC0
+	sResponse = 0x20
+	sIFS      = 0xC1
+	sAbort    = 0xC2
+	sWTX      = 0xC3
+	iMore     = 0x20
+	iNS       = 0x40
+
+	ifsd      = 254 // size of the terminal's receive buffer, Book 1, 9.2.3
+	t1Tries   = 3   // a block is sent at most so often (9.2.5)
+	maxWTX    = 255 // waiting time extensions in one exchange
+	maxBlocks = 1024
+)
+
+// t1 is the terminal's side of the block protocol (Book 1, 9.2). When a block cannot be had in three tries the card session ends: the
+// terminal does not resynchronise, because that would throw away the state of an exchange that the card may have carried out.
+type t1 struct {
+	ns, nr byte // numbers of the next block to send and to receive
+	ifsc   int
+}
+
+func newT1(a *ATR) *t1 { return &t1{ifsc: int(a.IFSC)} }
+
+// block is a received block whose prologue, length and LRC are right.
+type block struct {
+	pcb byte
+	inf []byte
+}
+
+// blockError says why what came is not a block.
+type blockError struct{ why string }
+
+func (e *blockError) Error() string { return "ccid: T=1 block: " + e.why }
+
+func appendBlock(pcb byte, inf []byte) []byte {
+	b := append([]byte{0, pcb, byte(len(inf))}, inf...)
+	return append(b, xor(b))
+}
+
+func parseBlock(b []byte) (block, error) {
+	switch {
+	case len(b) < 4:
+		return block{}, &blockError{"too short"}
+	case int(b[2]) != len(b)-4:
+		return block{}, &blockError{"LEN does not fit"}
+	case xor(b) != 0:
+		return block{}, &blockError{"wrong LRC"}
+	case b[0] != 0:
+		return block{}, &blockError{"NAD is not 00"}
+	case b[2] == 0xFF:
+		return block{}, &blockError{"LEN is FF"}
+	}
+	return block{b[1], b[3 : len(b)-1]}, nil
+}
+
+// announce tells the card the size of the terminal's buffer: S(IFS request), Book 1, 9.2.4.3.
+func (t *t1) announce(ctx context.Context, r *Reader) error {
+	var cause error
+	for range t1Tries {
+		raw, err := r.xfr(ctx, appendBlock(sIFS, []byte{ifsd}))
+		if err != nil && !recoverable(err) {
+			return err
+		}
+		if err == nil {
+			b, perr := parseBlock(raw)
+			if perr == nil && b.pcb == sIFS|sResponse && len(b.inf) == 1 && b.inf[0] == ifsd {
+				return nil
+			}
+			err = perr
+			if perr == nil {
+				err = &blockError{"not the response to S(IFS)"}
+			}
+		}
+		cause = err
+	}
+	return fmt.Errorf("%w: T=1: %w", ErrProtocol, cause)
+}
+
+// recoverable tells whether the block can be asked for again: the card did not answer, or the answer was lost on the line.
+func recoverable(err error) bool { return errors.Is(err, errLost) || errors.Is(err, ErrMute) }
+
+// transceive exchanges one APDU.
+func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, error) {
+	var in []byte
+	rest := capdu
+	nextI := func() []byte {
+		n := min(t.ifsc, len(rest))
+		pcb := t.ns * iNS
+		if n < len(rest) {
+			pcb |= iMore
+		}
+		b := appendBlock(pcb, rest[:n])
+		rest = rest[n:]
+		t.ns ^= 1
+		return b
+	}
+	send := nextI()
+	last := send // the I- or R-block that the card must have got before anything goes on
+	var bwi byte
+	failures, extensions := 0, 0
+	failed := func(cause error) error { // decides whether there is another try
+		if failures++; failures >= t1Tries {
+			if errors.Is(cause, ErrMute) {
+				return cause
+			}
+			return fmt.Errorf("%w: T=1: %d tries: %w", ErrProtocol, failures, cause)
+		}
+		reason := byte(2)
+		if be := (*blockError)(nil); errors.As(cause, &be) && be.why == "wrong LRC" {
+			reason = 1
+		}
+		send = appendBlock(pcbR|t.nr<<4|reason, nil)
+		return nil
+	}
+	for range maxBlocks {
+		raw, err := r.xfrWait(ctx, send, bwi)
+		bwi = 0
+		var b block
+		if err == nil {
+			b, err = parseBlock(raw)
+		} else if !recoverable(err) {
+			return nil, err
+		}
+		if err == nil {
+			err = t.valid(b, len(rest) > 0, last)
+		}
+		if err != nil {
+			if err := failed(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		switch {
+		case b.pcb&0x80 == 0: // I
+			failures = 0
+			t.nr ^= 1
+			if in = append(in, b.inf...); len(in) > maxResponse+2 {
+				return nil, fmt.Errorf("%w: T=1: response of more than %d bytes", ErrProtocol, maxResponse+2)
+			}
+			if b.pcb&iMore == 0 {
+				if len(in) < 2 {
+					return nil, fmt.Errorf("%w: T=1: response of %d bytes", ErrProtocol, len(in))
+				}
+				return in, nil
+			}
+			send = appendBlock(pcbR|t.nr<<4, nil)
+			last = send
+		case b.pcb&0xC0 == pcbR:
+			if last[1]&0x80 == 0 && b.pcb>>4&1 == t.ns { // our chained block arrived
+				failures = 0
+				send = nextI()
+				last = send
+				continue
+			}
+			if failures++; failures >= t1Tries {
+				return nil, fmt.Errorf("%w: T=1: card refused a block %d times", ErrProtocol, failures)
+			}
+			send = last
+		case b.pcb == sWTX:
+			if extensions++; extensions > maxWTX {
+				return nil, fmt.Errorf("%w: T=1: more than %d waiting time extensions", ErrProtocol, maxWTX)
+			}
+			bwi = b.inf[0]
+			send = appendBlock(sWTX|sResponse, b.inf)
+		case b.pcb == sIFS:
+			t.ifsc = int(b.inf[0])
+			send = appendBlock(sIFS|sResponse, b.inf)
+		default: // S(ABORT request): Book 1, 9.2.4.3, ends the card session
+			return nil, fmt.Errorf("%w: T=1: card sent supervisory block %02X", ErrProtocol, b.pcb)
+		}
+	}
+	return nil, fmt.Errorf("%w: T=1: no end after %d blocks", ErrProtocol, maxBlocks)
+}
+
+// valid checks that a block may come now. more tells that our chain is not at its end; last is our block that it answers.
+func (t *t1) valid(b block, more bool, last []byte) error {
+	switch {
+	case b.pcb&0x80 == 0:
+		if b.pcb&0x1F != 0 {
+			return &blockError{"PCB of an I-block"}
+		}
+		if b.pcb&iNS != t.nr*iNS {
+			return &blockError{"N(S)"}
+		}
+		if more {
+			return &blockError{"I-block inside our chain"}
+		}
+	case b.pcb&0xC0 == pcbR:
+		if b.pcb&0x20 != 0 || b.pcb&0x0F > 2 || len(b.inf) != 0 {
+			return &blockError{"PCB of an R-block"}
+		}
+		if last[1]&0x80 == 0 && b.pcb>>4&1 == t.ns && !more {
+			return &blockError{"acknowledgement of a block that is not chained"}
+		}
+	case b.pcb == sWTX:
+		if len(b.inf) != 1 || b.inf[0] == 0 {
+			return &blockError{"INF of S(WTX)"}
+		}
+	case b.pcb == sIFS:
+		if len(b.inf) != 1 || b.inf[0] < 0x10 || b.inf[0] == 0xFF {
+			return &blockError{"INF of S(IFS)"}
+		}
+	case b.pcb == sAbort:
+	default:
+		return &blockError{"PCB"}
+	}
+	return nil
+}

@@ -1,0 +1,367 @@
+package ccid
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"posd/sim"
+)
+
+// Profile is a kind of reader.
+type Profile string
+
+// Profiles, named as libccid names them.
+const (
+	GemCorePOSPro Profile = "GemCorePOSPro" // no echo, five slots
+	GemPCTwin     Profile = "GemPCTwin"     // echo and card movement bytes, one slot
+)
+
+// Card is a chip card at the level of APDUs. The reader calls it from one goroutine at a time.
+type Card interface {
+	// ATR is what the card answers to a reset; empty when it is mute.
+	ATR() []byte
+	// Reset is called at every cold and warm reset, before ATR.
+	Reset()
+	// Transceive carries out a command APDU (short form) and returns data and SW1 SW2.
+	Transceive(apdu []byte) []byte
+}
+
+// Pace is how slow the reader and the card are.
+type Pace struct {
+	Byte  time.Duration // time of one byte on the line
+	APDU  time.Duration // what a card takes to carry out a command
+	Reset time.Duration // from PowerOn to the end of the answer to reset
+}
+
+// RealPace is 115200 bit/s with 11 bits a byte, and a T=0 card at 9600 bit/s.
+var RealPace = Pace{Byte: 95500 * time.Nanosecond, APDU: 40 * time.Millisecond, Reset: 60 * time.Millisecond}
+
+// Options of a Reader.
+type Options struct {
+	Profile  Profile // "" is GemCorePOSPro
+	Slots    int     // 0 is the profile's number
+	Firmware string  // answer to the firmware command; "" is a made-up one
+	Pace     *Pace   // nil is RealPace
+	Trace    sim.Tracer
+}
+
+// Reader is the simulated reader. Insert, Remove and the fault switches may be called from any goroutine at any time; Serve runs the
+// line.
+type Reader struct {
+	o    Options
+	pace Pace
+
+	mu     sync.Mutex
+	slots  []slot
+	notify []byte // card movements not yet told to the host
+	faults map[string]bool
+	tear   int  // exchanges until the card is torn out; 0 never
+	after  bool // torn after the card has carried out the command
+	used   int  // exchanges so far
+
+	// Used by Serve only.
+	last []byte // last answer, for a NAK
+	tell bool   // the host wants to hear of card movements
+	seen []lists
+}
+
+type slot struct {
+	card    Card
+	inserts uint64 // tells one card from the next
+	powered bool
+	t0      t0State
+	t1      *t1State
+	ppsDone bool
+}
+
+// New makes a reader with empty slots.
+func New(o Options) *Reader {
+	if o.Profile == "" {
+		o.Profile = GemCorePOSPro
+	}
+	if o.Slots <= 0 {
+		o.Slots = 5
+		if o.Profile == GemPCTwin {
+			o.Slots = 1
+		}
+	}
+	if o.Firmware == "" {
+		o.Firmware = string(o.Profile) + "-V1.00"
+	}
+	r := &Reader{o: o, pace: RealPace, slots: make([]slot, o.Slots), seen: make([]lists, o.Slots), faults: map[string]bool{}}
+	if o.Pace != nil {
+		r.pace = *o.Pace
+	}
+	return r
+}
+
+// Insert puts a card into a slot, in place of one that is there.
+func (r *Reader) Insert(n int, c Card) {
+	if n < 0 || n >= len(r.slots) || c == nil {
+		return
+	}
+	r.mu.Lock()
+	r.slots[n] = slot{card: c, inserts: r.slots[n].inserts + 1}
+	if n == 0 {
+		r.notify = []byte{0x50, 0x03}
+	}
+	r.mu.Unlock()
+	r.o.Trace.Emit("reader", "", fmt.Sprintf("card inserted into slot %d", n))
+}
+
+// Remove takes the card out of a slot. It returns false when there was none.
+func (r *Reader) Remove(n int) bool {
+	if n < 0 || n >= len(r.slots) {
+		return false
+	}
+	r.mu.Lock()
+	there := r.slots[n].card != nil
+	r.slots[n] = slot{inserts: r.slots[n].inserts}
+	if n == 0 && there {
+		r.notify = []byte{0x50, 0x02}
+	}
+	r.mu.Unlock()
+	if there {
+		r.o.Trace.Emit("reader", "", fmt.Sprintf("card removed from slot %d", n))
+	}
+	return there
+}
+
+// Inserted tells whether there is a card in the slot.
+func (r *Reader) Inserted(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return n >= 0 && n < len(r.slots) && r.slots[n].card != nil
+}
+
+// Powered tells whether the card in the slot has power.
+func (r *Reader) Powered(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return n >= 0 && n < len(r.slots) && r.slots[n].powered
+}
+
+// Exchanges counts the commands that cards were given to carry out.
+func (r *Reader) Exchanges() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.used
+}
+
+// TearAt has the card of slot 0 torn out at the n-th APDU from now on, n being 1 for the next; 0 takes the order back. With after the
+// card carries the command out and only its answer is lost.
+func (r *Reader) TearAt(n int, after bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tear, r.after = max(n, 0), after
+}
+
+// Faults of the reader.
+const (
+	FaultMute    = "card-mute"      // cards answer neither reset nor commands
+	FaultGarbage = "garbage"        // noise before and behind each answer
+	FaultBadLRC  = "bad-lrc"        // every answer has a wrong LRC
+	FaultDead    = "reader-dead"    // the reader hears nothing and says nothing
+	FaultSlow    = "slow-card"      // time extensions before each answer of the card
+	FaultNAK     = "nak"            // the next command is answered NAK; switches itself off
+	FaultLRCOnce = "bad-lrc-once"   // the next answer has a wrong LRC; switches itself off
+	FaultTear    = "tear-next"      // the card is torn out before the next command; switches itself off
+	FaultTearAC  = "tear-answering" // the card is torn out when it has carried out the next command; switches itself off
+	FaultBadATR  = "bad-atr"        // the answer to reset has a wrong TS
+)
+
+var faults = []string{FaultMute, FaultGarbage, FaultBadLRC, FaultDead, FaultSlow, FaultNAK, FaultLRCOnce, FaultTear, FaultTearAC, FaultBadATR}
+
+// Faults lists the fault switches.
+func (r *Reader) Faults() []string { return slices.Clone(faults) }
+
+// SetFault switches a fault on or off.
+func (r *Reader) SetFault(name string, on bool) error {
+	if !slices.Contains(faults, name) {
+		return fmt.Errorf("ccid: no fault named %.40q", name)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch name {
+	case FaultTear, FaultTearAC:
+		r.tear, r.after = 0, name == FaultTearAC
+		if on {
+			r.tear = 1
+		}
+	default:
+		r.faults[name] = on
+	}
+	return nil
+}
+
+func (r *Reader) fault(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.faults[name]
+}
+
+// once tells whether a fault is on and switches it off.
+func (r *Reader) once(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	on := r.faults[name]
+	r.faults[name] = false
+	return on
+}
+
+// gap is how long the reader waits for the rest of a frame.
+const gap = 300 * time.Millisecond
+
+// Serve is the reader on a line, until ctx ends or the line is gone; then it returns the reason. Cards stay in their slots but lose
+// power: the reader was switched off. A line that has SetReadDeadline lets Serve end at once when ctx does.
+func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
+	r.mu.Lock()
+	for i := range r.slots {
+		r.slots[i].powered, r.slots[i].t1 = false, nil
+	}
+	r.mu.Unlock()
+	r.last, r.tell = nil, false
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	in := make(chan []byte)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			buf := make([]byte, 512)
+			n, err := line.Read(buf)
+			if n > 0 {
+				select {
+				case in <- buf[:n]:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	deadliner, _ := line.(interface{ SetReadDeadline(time.Time) error })
+	defer func() {
+		cancel(nil)
+		if deadliner != nil && deadliner.SetReadDeadline(time.Unix(1, 0)) == nil {
+			<-ended
+			_ = deadliner.SetReadDeadline(time.Time{}) // the next Serve reads without one
+		}
+	}()
+
+	var pending []byte
+	for {
+		var stale <-chan time.Time
+		var t *time.Timer
+		if len(pending) > 0 {
+			t = time.NewTimer(gap)
+			stale = t.C
+		}
+		select {
+		case b := <-in:
+			pending = append(pending, b...)
+		case <-stale:
+			pending = nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if t != nil {
+			t.Stop()
+		}
+		for len(pending) > 0 {
+			c, n, err := parse(pending)
+			pending = pending[n:]
+			if c == nil && err == nil {
+				break
+			}
+			if err := r.serveOne(ctx, line, c, err); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// serveOne deals with one frame, or with what was none.
+func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad error) error {
+	if r.fault(FaultDead) {
+		return nil
+	}
+	if bad != nil {
+		out := nakFrame
+		if bad == (nakReceived{}) {
+			out = r.last
+		}
+		return r.write(ctx, line, out)
+	}
+	if r.once(FaultNAK) {
+		return r.write(ctx, line, nakFrame)
+	}
+	if r.o.Profile == GemPCTwin {
+		if err := r.write(ctx, line, c.raw); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		moved := r.notify
+		r.notify = nil
+		r.mu.Unlock()
+		if !r.tell {
+			moved = nil
+		}
+		if err := r.write(ctx, line, moved); err != nil {
+			return err
+		}
+	}
+	extend := func(t1 bool) error {
+		if !t1 { // T=0: one byte of 80 or more
+			return r.write(ctx, line, []byte{0x82})
+		}
+		a := answer{typ: 0x80, slot: c.slot, seq: c.seq, b: [3]byte{0x80, 1}}
+		return r.write(ctx, line, a.frame())
+	}
+	a, err := r.do(ctx, c, extend)
+	if err != nil {
+		return err
+	}
+	f := a.frame()
+	if r.fault(FaultBadLRC) || r.once(FaultLRCOnce) {
+		f[len(f)-1] ^= 0x5A
+	}
+	if r.fault(FaultGarbage) {
+		f = slices.Concat([]byte{0x00, 0x55, 0x03, 0x77, 0x03}, f, []byte{0x41, 0x03})
+	}
+	r.last = f
+	return r.write(ctx, line, f)
+}
+
+// write sends b as fast as the line is.
+func (r *Reader) write(ctx context.Context, line io.Writer, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := pause(ctx, r.pace.Byte*time.Duration(len(b))); err != nil {
+		return err
+	}
+	_, err := line.Write(b)
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,81 @@
+// The words of the page, in two languages. The terminal's own language is its own affair.
+
+const words = {
+  tagline: ['虚拟收单终端', 'the virtual terminal'],
+  cards: ['卡包', 'Cards'],
+  phones: ['手机', 'Phones'],
+  slothint: ['点击左侧卡片插卡', 'click a card at the left to insert it'],
+  pull: ['点击拔卡', 'click to remove'],
+  tear: ['撕下', 'Tear off'],
+  enlarge: ['查看', 'View'],
+  save: ['保存', 'Save'],
+  close: ['关闭', 'Close'],
+  powercut: ['断电', 'POWER CUT'],
+  poweron: ['通电', 'POWER ON'],
+  cutwhen: ['定时断电', 'Cut at the moment'],
+  cutnever: ['不设', 'not armed'],
+  cutarmed: ['已设: ', 'armed: '],
+  faults: ['故障', 'Faults'],
+  allok: ['全部恢复', 'all well again'],
+  trace: ['实时记录', 'Trace'],
+  pause: ['暂停', 'pause'],
+  resume: ['继续', 'resume'],
+  clearlist: ['清空', 'clear'],
+  search: ['搜索', 'search'],
+  dropped: ['条记录已略过', 'events were skipped'],
+  books: ['账本', 'Books'],
+  bank: ['收单行', 'acquirer'],
+  walletbook: ['支付宝', 'Alipay'],
+  journal: ['终端流水', 'journal'],
+  on: ['运行中', 'on'],
+  off: ['已断电', 'no power'],
+  exited: ['程序已退出', 'posd ended'],
+  lost: ['与 possim 失去联系', 'possim does not answer'],
+  showcode: ['付款码', 'Show code'],
+  scanqr: ['扫屏幕', 'Scan display'],
+  confirm: ['确认付款', 'Confirm'],
+  refuse: ['拒绝', 'Refuse'],
+  display: ['显示屏', 'display'],
+  keypad: ['键盘', 'keypad'],
+  contactless: ['非接触感应区', 'contactless landing zone'],
+  scanner: ['扫码窗', 'scanner window'],
+  paper: ['打印纸', 'paper'],
+  receipt: ['小票', 'receipt'],
+  language: ['页面语言', 'language of the page'],
+  nothing: ['还没有记录', 'nothing yet'],
+  reader: ['读卡器', 'Card reader'],
+  pinpad: ['密码键盘', 'PIN pad'],
+  printer: ['打印机', 'Printer'],
+  acquirer: ['收单行主机', 'Acquirer'],
+  alipay: ['支付宝网关', 'Alipay'],
+  world: ['环境', 'World'],
+  posd: ['终端程序', 'posd'],
+};
+
+let lang = localStorage.getItem('possim.lang') || '';
+const followers = [];
+
+export const language = () => lang || 'zh';
+
+export function t(key) {
+  const w = words[key];
+  return w ? w[language() === 'en' ? 1 : 0] : key;
+}
+
+// pick takes {zh, en} or a plain string.
+export function pick(x) {
+  if (x == null) return '';
+  if (typeof x === 'string') return x;
+  return x[language()] || x.zh || x.en || '';
+}
+
+export function setLanguage(l, remember = true) {
+  lang = l === 'en' ? 'en' : 'zh';
+  if (remember) localStorage.setItem('possim.lang', lang);
+  document.documentElement.lang = lang;
+  for (const e of document.querySelectorAll('[data-i18n]')) e.textContent = t(e.dataset.i18n);
+  for (const f of followers) f();
+}
+
+export const chosen = () => lang !== '';
+export const onLanguage = (f) => followers.push(f);

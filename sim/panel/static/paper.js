@@ -1,0 +1,83 @@
+// The paper that grows out of the printer, and the receipts that were torn off.
+import {t, onLanguage} from './i18n.js';
+
+const $ = (id) => document.getElementById(id);
+const scale = 0.75; // 384 dots of paper on 288 pixels of page
+let go;
+let now = {version: 0, height: 0, torn: 0};
+let shownTorn = -1;
+let viewing = 'paper';
+
+const source = (what) => `${what === 'paper' ? 'paper.png' : `receipts/${what}.png`}?v=${what === 'paper' ? now.version : 0}`;
+
+function open(what) {
+  viewing = what;
+  $('viewimg').src = source(what);
+  $('viewimg').alt = t('receipt');
+  $('viewsave').href = source(what);
+  $('viewtear').hidden = what !== 'paper';
+  $('viewer').showModal();
+  $('viewer').querySelector('.viewscroll').scrollTop = 0;
+}
+
+function tray() {
+  if (now.torn === shownTorn) return;
+  shownTorn = now.torn;
+  const list = [];
+  for (let n = now.torn; n > Math.max(0, now.torn - 4); n--) {
+    const b = document.createElement('button');
+    b.className = 'slip';
+    b.dataset.testid = `receipt-${n}`;
+    b.setAttribute('role', 'listitem');
+    b.setAttribute('aria-label', `${t('receipt')} ${n}`);
+    b.title = `${t('receipt')} ${n}`;
+    const img = document.createElement('img');
+    img.src = `receipts/${n}.png`;
+    img.alt = '';
+    b.append(img);
+    b.addEventListener('click', () => { b.blur(); open(n); });
+    list.push(b);
+  }
+  $('tray').replaceChildren(...list);
+}
+
+async function tear() {
+  const p = $('paper');
+  if (p.hidden) return;
+  p.classList.add('torn');
+  await Promise.all([go('tear'), new Promise((r) => setTimeout(r, 320))]);
+  p.classList.remove('torn');
+}
+
+export function start(action) {
+  go = action;
+  $('paper').addEventListener('click', () => { $('paper').blur(); open('paper'); });
+  $('paperopen').addEventListener('click', () => { $('paperopen').blur(); open('paper'); });
+  $('papertear').addEventListener('click', () => { $('papertear').blur(); tear(); });
+  $('viewtear').addEventListener('click', () => { $('viewer').close(); tear(); });
+  $('viewclose').addEventListener('click', () => $('viewer').close());
+  $('viewer').addEventListener('click', (e) => { if (e.target === $('viewer')) $('viewer').close(); });
+  onLanguage(() => {
+    $('paper').setAttribute('aria-label', t('paper'));
+    $('tray').setAttribute('aria-label', t('receipt'));
+  });
+}
+
+// show takes {version, height, torn}: what is on the paper now, in dots, and how many receipts were torn off.
+export function show(p) {
+  now = p;
+  const box = $('paper');
+  const some = p.height > 0;
+  box.hidden = !some;
+  $('paperbar').hidden = !some;
+  tray();
+  if (!some) return;
+  const next = new Image();
+  next.onload = () => {
+    if (now.version !== p.version) return;
+    $('paperimg').src = next.src;
+    box.style.setProperty('--grown', `${Math.round(p.height * scale)}px`);
+    if ($('viewer').open && viewing === 'paper') $('viewimg').src = next.src;
+  };
+  next.src = source('paper');
+}
