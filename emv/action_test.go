@@ -96,7 +96,7 @@ func TestFirstGenerateAC(t *testing.T) {
 		{"ARQC asked, AAC given", "7C00", false, good(acAAC), Declined, 0x80, "Z1", nil},
 		{"ARQC asked, TC given", "7C00", false, good(acTC), 0, 0x80, "", ErrBadCard},
 		{"reserved CID", "7C00", false, good(0xC0), 0, 0x80, "", ErrBadCard},
-		{"format 2", "7C00", false, unhex("7718 9F270180 9F36020001 9F26080102030405060708 9F1000 9000"), Online, 0x80, "", nil},
+		{"format 2", "7C00", false, unhex("7717 9F270180 9F36020001 9F26080102030405060708 9F1000 9000"), Online, 0x80, "", nil},
 		{"format 2 without IAD", "7C00", false, unhex("7714 9F270180 9F36020001 9F26080102030405060708 9000"), Online, 0x80, "", nil},
 		{"format 2 without CID", "7C00", false, unhex("7710 9F36020001 9F26080102030405060708 9000"), 0, 0x80, "", ErrBadCard},
 		{"format 2 without ATC", "7C00", false, unhex("770F 9F270180 9F26080102030405060708 9000"), 0, 0x80, "", ErrBadCard},

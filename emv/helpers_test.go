@@ -236,7 +236,6 @@ type chip struct {
 	aid        string
 	prop       string // contents of A5 in hex
 	aip        string
-	pdolLen    int
 	format2    bool
 	ca         string // names of keys; "" for a card without offline data authentication
 	issuer     string

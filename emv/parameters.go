@@ -46,8 +46,11 @@ func LoadParameters(r io.Reader) (Config, error) {
 	if err := d.Decode(&f); err != nil {
 		return Config{}, describeTOML(err)
 	}
+	if f.Terminal.Country < 0 || f.Terminal.Country > 999 {
+		return Config{}, fmt.Errorf("%w: terminal.country %d is not an ISO 3166 number", ErrConfig, f.Terminal.Country)
+	}
 	cfg := Config{Terminal: Terminal{
-		Country:      f.Terminal.Country,
+		Country:      uint16(f.Terminal.Country),
 		Type:         f.Terminal.Type[0],
 		Capabilities: f.Terminal.Capabilities,
 		Additional:   f.Terminal.Additional,
@@ -109,7 +112,7 @@ func describeTOML(err error) error {
 
 type parameterFile struct {
 	Terminal struct {
-		Country      uint16 `toml:"country"`
+		Country      int    `toml:"country"`
 		Type         hex1   `toml:"type"`
 		Capabilities hex3   `toml:"capabilities"`
 		Additional   hex5   `toml:"additional_capabilities"`

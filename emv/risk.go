@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"math"
 
 	"posd/emv/tlv"
 )
@@ -19,10 +20,7 @@ func (s *Session) manageRisk(ctx context.Context) error {
 	total := amount
 	if s.k.pending != nil {
 		if p := s.k.pending(s.pan); p > 0 {
-			total += p
-			if total < amount {
-				total = amount // overflow: the amount alone is far beyond any limit
-			}
+			total += min(p, math.MaxInt64-amount)
 		}
 	}
 	if total >= s.app.FloorLimit {

@@ -53,6 +53,9 @@ type canvas struct {
 	face *typeface
 	sizes
 	ras vector.Rasterizer
+
+	// What a test wants to know of the last render: pieces of text that did not fit, the largest type of text and of an amount.
+	cut, textSize, amountSize int
 }
 
 func newCanvas(size image.Point) *canvas {
@@ -151,9 +154,32 @@ func (c *canvas) stroke(col color.Color, width float64, line ...pt) {
 	}
 }
 
-// box is a rounded rectangle.
+// box is a rounded rectangle. Only the strips with the corners are rasterised: most of a large one is plain.
 func (c *canvas) box(r image.Rectangle, radius float64, col color.Color) {
-	c.shape(col, rounded(r, radius))
+	k := int(math.Ceil(radius))
+	if r.Dy() <= 2*k || r.Dx() <= 2*k {
+		c.shape(col, rounded(r, radius))
+		return
+	}
+	c.fill(image.Rect(r.Min.X, r.Min.Y+k, r.Max.X, r.Max.Y-k), col)
+	for _, y := range []int{r.Min.Y, r.Max.Y - k} {
+		c.fill(image.Rect(r.Min.X+k, y, r.Max.X-k, y+k), col)
+	}
+	for q := range 4 {
+		x, y := r.Min.X+k, r.Min.Y+k
+		if q == 0 || q == 3 {
+			x = r.Max.X - k
+		}
+		if q < 2 {
+			y = r.Max.Y - k
+		}
+		corner := []pt{{float64(x), float64(y)}}
+		for j := range 9 {
+			s, co := math.Sincos(math.Pi/2*float64(q) + math.Pi/16*float64(j))
+			corner = append(corner, pt{float64(x) + float64(k)*co, float64(y) + float64(k)*s})
+		}
+		c.shape(col, corner)
+	}
 }
 
 // outlineBox is a rounded rectangle with a border.
@@ -176,6 +202,7 @@ const (
 func (c *canvas) text(r image.Rectangle, s string, size int, w weight, a align, col color.Color) {
 	s = clean(s)
 	s, size = c.fit(s, size, max(size*2/3, cell), w, r.Dx())
+	c.textSize = max(c.textSize, size)
 	x := r.Min.X
 	switch wd := c.face.width(s, size, w); a {
 	case centre:
@@ -203,6 +230,7 @@ func (c *canvas) fit(s string, size, least int, w weight, width int) (string, in
 	if c.face.width(s, size, w) <= width {
 		return s, size
 	}
+	c.cut++
 	r := []rune(s)
 	for len(r) > 0 && c.face.width(string(r)+"…", size, w) > width {
 		r = r[:len(r)-1]
@@ -226,10 +254,7 @@ func (c *canvas) wrap(s string, size int, w weight, width int) []string {
 	for _, para := range strings.Split(s, "\n") {
 		rs := []rune(clean(para))
 		for len(rs) > 0 {
-			n := 0
-			for n < len(rs) && c.face.width(string(rs[:n+1]), size, w) <= width {
-				n++
-			}
+			n := c.face.reach(rs, size, w, width)
 			if n < len(rs) {
 				n = breakAt(rs, max(n, 1))
 			}
@@ -268,11 +293,24 @@ func (c *canvas) paragraph(r image.Rectangle, s string, size int, w weight, a al
 		size--
 		lines = c.wrap(s, size, w, r.Dx())
 	}
+	// Lines of like length instead of a full one and a last word: the narrowest width that needs no more lines.
+	if n := len(lines); n == 2 || n == 3 {
+		low, high := r.Dx()/n, r.Dx()
+		for low < high {
+			if mid := (low + high) / 2; len(c.wrap(s, size, w, mid)) <= n {
+				high = mid
+			} else {
+				low = mid + 1
+			}
+		}
+		lines = c.wrap(s, size, w, high)
+	}
 	h := lead(size)
 	y := r.Min.Y
-	for _, l := range lines {
-		if y+h > r.Max.Y+h/4 {
-			break // better cut between lines than draw over the hints
+	for i, l := range lines {
+		if y+h > r.Max.Y+h/4 { // better cut between lines than draw over the hints
+			c.cut += len(lines) - i
+			break
 		}
 		c.text(image.Rect(r.Min.X, y, r.Max.X, y+h), l, size, w, a, col)
 		y += h

@@ -61,7 +61,7 @@ type typeface struct {
 }
 
 // maxGlyphs bounds the cache; names of merchants and goods come from outside.
-const maxGlyphs = 1500
+const maxGlyphs = 600
 
 func newTypeface() *typeface {
 	t := &typeface{faces: map[faceKey]font.Face{}, glyphs: map[glyphKey]glyph{}}
@@ -275,6 +275,17 @@ func (t *typeface) width(s string, size int, w weight) int {
 		x += t.glyph(r, size, w).advance
 	}
 	return x.Ceil()
+}
+
+// reach is how many characters of a line fit a width.
+func (t *typeface) reach(rs []rune, size int, w weight, width int) int {
+	var x fixed.Int26_6
+	for i, r := range rs {
+		if x += t.glyph(r, size, w).advance; x.Ceil() > width {
+			return i
+		}
+	}
+	return len(rs)
 }
 
 // line draws s with the baseline's left end at p and returns the x where it ends.

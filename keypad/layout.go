@@ -44,7 +44,7 @@ func (p *painter) plain(r image.Rectangle) {
 		main := image.Rect(in.Min.X, in.Min.Y+p.gap/2, in.Max.X, in.Max.Y-foot)
 		switch {
 		case v.ShowStar:
-			p.stars(main, v.Stars)
+			p.stars(main, v.Stars, centre)
 		case field:
 			p.outlineBox(main, 10, white, rule, 2)
 			inner := main.Inset(p.pad * 2 / 3)
@@ -79,11 +79,11 @@ func (p *painter) alone(r image.Rectangle, body string) {
 		tl = p.wrap(title, ts, bold, r.Dx())
 	}
 	bl := p.wrap(body, p.body, medium, r.Dx())
-	h := len(tl)*lead(ts) + p.gap*2 + len(bl)*lead(p.body)
+	h := len(tl)*lead(ts) + p.gap*5/2 + len(bl)*lead(p.body)
 	y := r.Min.Y + max((r.Dy()-h)/2, 0)
 	y += p.paragraph(image.Rect(r.Min.X, y, r.Max.X, r.Max.Y), title, ts, bold, centre, ink) + p.gap
 	p.fill(image.Rect((r.Min.X+r.Max.X)/2-p.pad, y, (r.Min.X+r.Max.X)/2+p.pad, y+3), blue)
-	p.paragraph(image.Rect(r.Min.X, y+p.gap, r.Max.X, r.Max.Y), body, p.body, medium, centre, dim)
+	p.paragraph(image.Rect(r.Min.X, y+p.gap*3/2, r.Max.X, r.Max.Y), body, p.body, medium, centre, dim)
 	p.code(r, dim)
 }
 
@@ -132,7 +132,7 @@ func (p *painter) words(r image.Rectangle, w weight, fg, soft color.Color) {
 	y := r.Min.Y + max((r.Dy()-h)/2, 0)
 	y += p.paragraph(image.Rect(r.Min.X, y, r.Max.X, r.Max.Y), title, ts, w, left, fg)
 	if v.ShowStar {
-		p.stars(image.Rect(r.Min.X, y+p.gap/2, r.Max.X, y+sh-p.gap/2), v.Stars)
+		p.stars(image.Rect(r.Min.X, y+p.gap/2, r.Max.X, y+sh-p.gap/2), v.Stars, left)
 		y += sh
 	}
 	if bh > 0 {
@@ -231,8 +231,8 @@ func (p *painter) doubt(r image.Rectangle) {
 	p.stripes(image.Rect(r.Min.X, r.Min.Y, r.Max.X, r.Min.Y+h))
 	p.stripes(image.Rect(r.Min.X, r.Max.Y-h, r.Max.X, r.Max.Y))
 	in := image.Rect(r.Min.X+p.pad, r.Min.Y+h+p.gap/2, r.Max.X-p.pad, r.Max.Y-h-p.gap/2)
-	rad := in.Dx() / 9
-	p.signDoubt(float64(in.Min.X+rad+p.gap/2), float64(in.Min.Y+in.Max.Y)/2, float64(rad), ink, amber)
+	rad := in.Dx() / 10
+	p.signDoubt(float64(in.Min.X+rad), float64(in.Min.Y+in.Max.Y)/2, float64(rad), ink, amber)
 	p.beside(image.Rect(in.Min.X+2*rad+p.pad+p.gap, in.Min.Y, in.Max.X, in.Max.Y), ink, ink)
 }
 
@@ -382,9 +382,8 @@ func (p *painter) qr(r image.Rectangle) {
 	side := min(in.Dy(), in.Dx()*11/20)
 	box := image.Rect(in.Min.X, in.Min.Y+(in.Dy()-side)/2, in.Min.X+side, in.Min.Y+(in.Dy()-side)/2+side)
 	p.outlineBox(box, 8, white, rule, 1)
-	if code, err := qr.Encode(p.v.QR, qr.M); err == nil {
-		// Four modules of quiet zone (ISO/IEC 18004) where they fit whole pixels; the white card adds to it.
-		m := max(side/(code.Size+6), 1)
+	// Four modules of quiet zone (ISO/IEC 18004): two inside the card, and the ground around is as light as needed.
+	if code, m := biggest(p.v.QR, side, 4); code != nil {
 		x0, y0 := box.Min.X+(side-m*code.Size)/2, box.Min.Y+(side-m*code.Size)/2
 		for y := range code.Size {
 			for x := range code.Size {
@@ -406,4 +405,19 @@ func (p *painter) qr(r image.Rectangle) {
 		text.Min.Y += h
 	}
 	p.words(text, bold, ink, dim)
+}
+
+// biggest encodes s with the error correction that makes the largest modules within side pixels, the better one of two alike.
+// It is nil when s is too long to be drawn.
+func biggest(s string, side, quiet int) (best *qr.Code, module int) {
+	for _, l := range []qr.Level{qr.Q, qr.M, qr.L} {
+		code, err := qr.Encode(s, l)
+		if err != nil {
+			continue
+		}
+		if m := side / (code.Size + quiet); m > module {
+			best, module = code, m
+		}
+	}
+	return best, module
 }

@@ -246,7 +246,7 @@ var messages = map[Msg]message{
 	TextLong:     {"最多输入 %d 位", "At most %d digits"},
 
 	// How to pay.
-	MethodTitle:      {"选择支付方式", "How does the customer pay?"},
+	MethodTitle:      {"选择支付方式", "Pay by"},
 	MethodCard:       {"银行卡", "Bank card"},
 	MethodScan:       {"扫付款码", "Scan customer's code"},
 	MethodShow:       {"顾客扫码", "Customer scans"},
@@ -274,7 +274,7 @@ var messages = map[Msg]message{
 
 	// PIN entry at the PIN pad.
 	PINTitle:   {"请输入密码", "Enter PIN"},
-	PINBody:    {"请顾客在密码键盘上输入，按确认结束", "Customer: use the PIN pad, then press Enter"},
+	PINBody:    {"请顾客在密码键盘输入，按确认结束", "Use the PIN pad, then press Enter"},
 	PINAgain:   {"密码错误，请重新输入", "Wrong PIN, try again"},
 	PINLast:    {"密码错误，最后一次机会", "Wrong PIN, last try"},
 	PINPadGone: {"密码键盘没有响应", "PIN pad does not answer"},

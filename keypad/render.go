@@ -12,6 +12,7 @@ import (
 
 // render draws the whole display: status bar, screen, hints.
 func (c *canvas) render(v view, st Status, l Lang, now time.Time) {
+	c.cut, c.textSize, c.amountSize = 0, 0, 0
 	b := c.img.Rect
 	c.fill(b, ground)
 	area := image.Rect(b.Min.X, b.Min.Y+c.status, b.Max.X, b.Max.Y)
@@ -51,7 +52,19 @@ type painter struct {
 	now  time.Time
 }
 
-func (p *painter) say(t Text) string { return t.In(p.lang) }
+// maxText is more than any screen can show of one text; words from outside may be longer.
+const maxText = 160
+
+func (p *painter) say(t Text) string {
+	s := t.In(p.lang)
+	n := 0
+	for i := range s {
+		if n++; n > maxText {
+			return s[:i]
+		}
+	}
+	return s
+}
 
 // statusBar: link, badges of what wants attention, operator, time.
 func (p *painter) statusBar(r image.Rectangle, st Status) {
@@ -226,6 +239,7 @@ func (p *painter) amount(r image.Rectangle, a money.Amount, size int, al align, 
 		x = r.Max.X - w1 - sp - w2
 	case left:
 	}
+	p.amountSize = max(p.amountSize, size)
 	y := (r.Min.Y+r.Max.Y)/2 + int(0.35*float64(size))
 	p.face.line(p.img, image.Pt(x, y), sym, small, bold, col)
 	p.face.line(p.img, image.Pt(x+w1+sp, y), digits, size, bold, col)
@@ -302,10 +316,13 @@ func (p *painter) rows(r image.Rectangle, fg, label, line color.Color) {
 }
 
 // stars draws PIN digits as discs in boxes: at least six places, for that is the length of a PIN here.
-func (p *painter) stars(r image.Rectangle, n int) {
+func (p *painter) stars(r image.Rectangle, n int, al align) {
 	places := min(max(n, 6), 12)
 	w := min((r.Dx()-(places-1)*p.gap)/places, r.Dy(), p.body*2)
-	x := r.Min.X + (r.Dx()-places*w-(places-1)*p.gap)/2
+	x := r.Min.X
+	if al == centre {
+		x += (r.Dx() - places*w - (places-1)*p.gap) / 2
+	}
 	y := r.Min.Y + (r.Dy()-w)/2
 	for i := range places {
 		b := image.Rect(x, y, x+w, y+w)

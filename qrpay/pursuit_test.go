@@ -184,7 +184,7 @@ func TestPursuitAlwaysEnds(t *testing.T) {
 		{Status: Closed, Number: "A1", Retry: true},
 		{Status: Paid, Number: "A1", Amount: money.Yuan(1)},
 	}
-	c := Contract{QueryPace: time.Second, TotalWait: time.Second, ShowWait: time.Second, CancelTries: 2}
+	c := Contract{QueryPace: time.Second, TotalWait: time.Second / 2, ShowWait: time.Second / 2, CancelTries: 2}
 	runs := 0
 	var walk func(path []Result, m Method)
 	walk = func(path []Result, m Method) {

@@ -64,8 +64,8 @@ type Wallet interface {
 	Precreate(ctx context.Context, o qrpay.Order) (qrpay.Result, error)
 	Query(ctx context.Context, number string, amount money.Amount) (qrpay.Result, error)
 	Cancel(ctx context.Context, number string) (qrpay.Result, error)
-	// Words says in Chinese and English what a code of the gateway means to a cashier.
-	Words(code string) (zh, en string)
+	// Words says in Chinese and English what a code of the gateway means to a cashier; channel is the one the order was restricted to.
+	Words(code, channel string) (zh, en string)
 }
 
 // Scanner reads one code.

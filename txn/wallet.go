@@ -312,15 +312,15 @@ func (t *Terminal) walletEnded(ctx context.Context, rec journal.Record, s qrpay.
 	}
 	t.Console.Hold(ctx, keypad.Screen{
 		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: code(res),
-		Body:  []keypad.Text{walletWords(t.Wallets[rec.Wallet.Name], res), keypad.T(keypad.NoMoney)},
+		Body:  []keypad.Text{walletWords(t.Wallets[rec.Wallet.Name], res, rec.Wallet.Channel), keypad.T(keypad.NoMoney)},
 		Hints: okHint(),
 	}, 3*t.Config.ResultHold)
 	return nil
 }
 
 // walletWords says why a gateway refused, in words for the cashier.
-func walletWords(w Wallet, r qrpay.Result) keypad.Text {
-	zh, en := w.Words(code(r))
+func walletWords(w Wallet, r qrpay.Result, channel string) keypad.Text {
+	zh, en := w.Words(code(r), channel)
 	return keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: zh, keypad.EN: en}}
 }
 

@@ -410,7 +410,7 @@ func (g *gateway) Cancel(_ context.Context, number string) (qrpay.Result, error)
 	return process(), nil
 }
 
-func (g *gateway) Words(code string) (zh, en string) { return "失败 " + code, "Failed " + code }
+func (g *gateway) Words(code, _ string) (zh, en string) { return "失败 " + code, "Failed " + code }
 
 // --- the devices ---
 

@@ -278,7 +278,7 @@ func TestPINBlockRefusals(t *testing.T) {
 		for i, v := range unhex(t, h) {
 			b[i] = v ^ field[i]
 		}
-		if _, err := DecodePIN(b, pan); err != ErrPINBlock { //nolint:errorlint // exactly this one, nothing wrapped
+		if _, err := DecodePIN(b, pan); err != ErrPINBlock { // exactly this one, nothing wrapped
 			t.Errorf("%s: %v", name, err)
 		}
 	}

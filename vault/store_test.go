@@ -188,7 +188,7 @@ func TestKeyFile(t *testing.T) {
 	dir := t.TempDir()
 	pad, w := vectorB(t)
 	path := filepath.Join(dir, FileName)
-	if err := os.WriteFile(path+".new", []byte("left by a power cut"), 0o644); err != nil { //nolint:gosec // on purpose
+	if err := os.WriteFile(path+".new", []byte("left by a power cut"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	k := open(t, dir, pad)

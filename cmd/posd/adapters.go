@@ -93,4 +93,4 @@ func (p paper) Print(ctx context.Context, r printer.Receipt) (begun bool, err er
 // alipayWallet adds the words for the cashier to the gateway.
 type alipayWallet struct{ *alipay.Gateway }
 
-func (alipayWallet) Words(code string) (zh, en string) { return alipay.Text(code) }
+func (alipayWallet) Words(code, channel string) (zh, en string) { return alipay.TextFor(code, channel) }

@@ -71,7 +71,10 @@ type walletConfig struct {
 	CA         string `toml:"ca"`
 	Contract   string `toml:"contract"`
 	SellerName string `toml:"seller_name"`
-	Timeout    int    `toml:"timeout"`
+	Timeout    int    `toml:"timeout"` // seconds for one request
+	ServerName string `toml:"server_name"`
+	Provider   string `toml:"service_provider_id"` // of an ISV, sys_service_provider_id
+	AuthToken  string `toml:"app_auth_token"`      // of an ISV
 }
 
 // loadConfig reads and checks posd.toml. All that is wrong is said at once, each with the key's path.

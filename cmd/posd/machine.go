@@ -91,6 +91,7 @@ func (s *settings) gateway() (*alipay.Gateway, error) {
 	}
 	c := alipay.Config{
 		Gateway: w.Gateway, AppID: w.AppID, PrivateKeyPEM: private, AlipayPublicKeyPEM: public, Timeout: seconds(w.Timeout), OrderLife: s.contract.OrderLife,
+		ServerName: w.ServerName, ServiceProviderID: w.Provider, AppAuthToken: w.AuthToken,
 	}
 	if w.CA != "" {
 		pem, err := os.ReadFile(w.CA)

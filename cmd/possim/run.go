@@ -119,6 +119,7 @@ func serve(ctx context.Context, o world.Options, addr string, verbose bool, stdo
 	defer forget()
 	fmt.Fprintln(stdout, s.URL())
 	<-ctx.Done()
+	fmt.Fprintln(stderr, "possim: ends:", context.Cause(ctx))
 	return nil
 }
 

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +65,9 @@ func TestLine(t *testing.T) {
 		{"false start with a bad LRC", func(_ int, m message) []byte {
 			return slices.Concat([]byte{0x03, 0x06, 0x83, 0x01, 0, 0, 0}, status(m))
 		}, nil, 1},
+		{"impossible length", func(_ int, m message) []byte {
+			return slices.Concat([]byte{0x03, 0x06, 0x80, 0x00, 0x01, 0x01, 0}, status(m))
+		}, nil, 1},
 		{"stale answer first", func(_ int, m message) []byte {
 			old := m
 			old.seq--
@@ -72,7 +79,7 @@ func TestLine(t *testing.T) {
 			return append(answer(other, iccAbsent, 0), status(m)...)
 		}, nil, 1},
 		{"time extension", func(_ int, m message) []byte {
-			return slices.Concat(answer(m, 0x80, 1), []byte{0x82}, status(m))
+			return slices.Concat(answer(m, 0x80|iccAbsent, 1), []byte{0x82}, status(m))
 		}, nil, 1},
 		{"wrong type", func(_ int, m message) []byte {
 			m.typ = pcXfrBlock
@@ -84,9 +91,13 @@ func TestLine(t *testing.T) {
 		bubble(t, c.name, func(t *testing.T) {
 			try := 0
 			r, f := newFake(t, nil, func(m message) []byte { try++; return c.say(try-1, m) })
+			start := time.Now()
 			there, err := r.Present(t.Context())
 			if !errors.Is(err, c.err) || there != (c.err == nil) {
 				t.Fatalf("%v, %v; want %v", there, err, c.err)
+			}
+			if d := time.Since(start); c.heard == 1 && d != 0 && !strings.Contains(c.name, "swallows") {
+				t.Errorf("waited %v for nothing", d)
 			}
 			synctest.Wait()
 			if len(f.heard) != c.heard {
@@ -99,22 +110,31 @@ func TestLine(t *testing.T) {
 // TestStorm has a reader ask for time for ever: the limit ends it.
 func TestStorm(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
-		stop := make(chan struct{})
-		defer close(stop)
-		r, _ := newFake(t, nil, func(m message) []byte {
-			if m.typ == pcStatus {
-				return slices.Repeat([]byte{0x90}, 900)
-			}
-			return nil
+		a, b := net.Pipe()
+		var running sync.WaitGroup
+		running.Go(func() {
+			_, _ = io.Copy(io.Discard, b)
 		})
+		running.Go(func() {
+			for {
+				time.Sleep(time.Second)
+				if _, err := b.Write([]byte{0x90}); err != nil {
+					return
+				}
+			}
+		})
+		r := New(func() (hal.Port, error) { return testPort{a}, nil }, nil)
 		start := time.Now()
-		_, err := r.Present(t.Context())
-		if !errors.Is(err, ErrReader) {
+		if _, err := r.Present(t.Context()); !errors.Is(err, ErrReader) {
 			t.Errorf("%v, want ErrReader", err)
 		}
-		if d := time.Since(start); d > DefaultOpts.Limit+DefaultOpts.Answer {
+		if d := time.Since(start); d != DefaultOpts.Limit {
 			t.Errorf("took %v", d)
 		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		running.Wait()
 	})
 }
 

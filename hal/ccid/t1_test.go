@@ -62,6 +62,7 @@ func TestT1(t *testing.T) {
 	get := "0084000008"
 	long := "00A4040028" + strings.Repeat("5A", 40) // 45 bytes: two blocks of at most 32
 	head, rest := long[:64], long[64:]
+	longer := "00A404003C" + strings.Repeat("5A", 60) // 65 bytes
 	for _, c := range []struct {
 		name, apdu, script, want string
 		err                      error
@@ -70,7 +71,7 @@ func TestT1(t *testing.T) {
 		{name: "chain out", apdu: long, script: "20" + head + " -> 90 \n 40" + rest + " -> 00 9000", want: "9000"},
 		{name: "chain in", apdu: get, script: "00" + get + " -> 20 AABB \n 90 -> 60 CCDD \n 80 -> 00 9000", want: "AABBCCDD9000"},
 		{name: "more time", apdu: get, script: "00" + get + " -> C3 05 \n E3 05 -> C3 01 \n E3 01 -> 00 9000", want: "9000"},
-		{name: "a smaller buffer in the middle of a chain", apdu: long, script: "20" + head + " -> C1 10 \n E1 10 -> 90 \n 40" + rest + " -> 00 9000", want: "9000"},
+		{name: "a smaller buffer in the middle of a chain", apdu: longer, script: "20" + longer[:64] + " -> C1 10 \n E1 10 -> 90 \n 60" + longer[64:96] + " -> 80 \n 20" + longer[96:128] + " -> 90 \n 40 5A -> 00 9000", want: "9000"},
 		{name: "wrong LRC", apdu: get, script: "00" + get + " -> !00 AA9000 \n 81 -> 00 AA9000", want: "AA9000"},
 		{name: "no answer", apdu: get, script: "00" + get + " -> mute \n 82 -> 00 9000", want: "9000"},
 		{name: "card did not get it", apdu: get, script: "00" + get + " -> 81 \n 00" + get + " -> 00 9000", want: "9000"},
@@ -108,6 +109,30 @@ func TestT1(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWaitingTime multiplies the reader's waiting time for the next block only (bBWI).
+func TestWaitingTime(t *testing.T) {
+	tpdu := blocks(t, "00 0084000000 -> C3 05 \n E3 05 -> !00 9000 \n 81 -> 00 9000")
+	bubble(t, "", func(t *testing.T) {
+		r, f := newFake(t, nil, card(atrT1, tpdu))
+		chip, err := r.PowerOn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chip.Transceive(t.Context(), dehex(t, "0084000000")); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for _, m := range f.heard {
+			if m.typ == pcXfrBlock {
+				got = append(got, m.b[0])
+			}
+		}
+		if want := []byte{0, 0, 5, 0}; !bytes.Equal(got, want) {
+			t.Errorf("bBWI % X, want % X", got, want)
+		}
+	})
 }
 
 // TestIFS has a card that answers S(IFS request) badly, or not at all.

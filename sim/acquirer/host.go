@@ -3,8 +3,8 @@
 // ledger of every message that it has seen and of the money that it holds, by which a run of the terminal is judged, and it can misbehave
 // in every way that a host or a line does (Faults).
 //
-// It follows the same tables as the terminal's side (QCUP 009 style) but shares no code with it beyond the codec, the framing and the
-// cipher primitives: what a terminal must send, how a MAC is checked and what an answer holds are written here anew.
+// It follows the same tables as the terminal's side (QCUP 009 style) but shares no code with it beyond the codec, the framing, the TLV
+// reader and the cipher primitives: what a terminal must send, how a MAC is checked and what an answer holds are written here anew.
 //
 // It does not settle, hold batches, or talk to other hosts. Its ledger is in memory: it outlives the terminal, not the program.
 package acquirer

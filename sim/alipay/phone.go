@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"time"
 )
@@ -100,6 +101,7 @@ func (g *Gateway) NewCode(phone string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	maps.DeleteFunc(g.codes, func(_ string, c *code) bool { return c.used || g.clock().Sub(c.issued) > codeLife })
 	for {
 		n, err := rand.Int(rand.Reader, big.NewInt(1e16))
 		if err != nil {

@@ -134,8 +134,11 @@ func TestPursuitOverTheWire(t *testing.T) {
 	for _, f := range []string{"reply-lost", "reply-late", "bad-signature", "unsigned", "error-unsigned", "html-200", "wrong-amount", "wrong-order", "system-error", "slow-body", "huge-body", "duplicate-keys"} {
 		runs = append(runs, run{"huabei-good", []string{f}, paid})
 	}
-	for _, x := range runs {
+	for i, x := range runs {
 		for _, method := range []qrpay.Method{qrpay.ScanBuyer, qrpay.ShowCode} {
+			if method == qrpay.ShowCode && len(x.faults) > 0 && i%3 > 0 {
+				continue // enough of them to see that the method makes no difference
+			}
 			t.Run(fmt.Sprint(x.phone, x.faults, method), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					g, client := pipeShop(t, Options{Late: 2 * time.Minute})

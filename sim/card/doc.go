@@ -11,11 +11,11 @@
 //
 // Application cryptograms, and the answers to them, follow the recommendations of Book 2:
 //
-//   - card master keys from the issuer's by option A (A1.4.1) on the rightmost 16 digits of PAN and sequence number;
+//   - card master keys from the issuer's by option A (A1.4.1), whatever the length of the PAN, as PBOC 3.0 has it;
 //   - session keys by the common method (A1.3.1): from the ATC for application cryptograms, from the first cryptogram of the
 //     transaction for the MAC of scripts;
 //   - the MAC of A1.2.1 (ISO 9797-1 algorithm 3, padding method 2) over 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37 82 9F36 and the whole of
-//     9F10, the choice that Visa calls cryptogram version 18;
+//     9F10, the data of Visa's cryptogram version 18;
 //   - ARPC method 1 (8.2.1) for issuer authentication: 91 is ARPC and ARC, ten bytes.
 //
 // Issuer application data (9F10) has the layout of PBOC 3.0: length 07, key index 01, version 12, card verification results of four

@@ -120,23 +120,51 @@ func Load(name string) (*Card, error) {
 	return c, nil
 }
 
+// builtin reads the built-in profiles without making cards of them.
+func builtin() []Profile {
+	var out []Profile
+	for _, name := range Profiles() {
+		b, err := profileFiles.ReadFile("profiles/" + name + ".toml")
+		var p Profile
+		if err == nil {
+			p, err = parse(b)
+		}
+		if err == nil {
+			err = p.complete()
+		}
+		if err != nil {
+			panic("card: built-in profile: " + err.Error())
+		}
+		p.Name = name
+		out = append(out, p)
+	}
+	return out
+}
+
 // Parse makes a card of a profile in TOML. Unknown keys are errors. Errors are *ProfileError, or say line and column.
 func Parse(text []byte) (*Card, error) {
-	var p Profile
+	p, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return New(p)
+}
+
+func parse(text []byte) (p Profile, err error) {
 	d := toml.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
 		if s := (*toml.StrictMissingError)(nil); errors.As(err, &s) && len(s.Errors) > 0 {
 			row, col := s.Errors[0].Position()
-			return nil, fmt.Errorf("card: profile: line %d, column %d: unknown key %s", row, col, strings.Join(s.Errors[0].Key(), "."))
+			return p, fmt.Errorf("card: profile: line %d, column %d: unknown key %s", row, col, strings.Join(s.Errors[0].Key(), "."))
 		}
 		if s := (*toml.DecodeError)(nil); errors.As(err, &s) {
 			row, col := s.Position()
-			return nil, fmt.Errorf("card: profile: line %d, column %d: %w", row, col, err)
+			return p, fmt.Errorf("card: profile: line %d, column %d: %w", row, col, err)
 		}
-		return nil, fmt.Errorf("card: profile: %w", err)
+		return p, fmt.Errorf("card: profile: %w", err)
 	}
-	return New(p)
+	return p, nil
 }
 
 // Usual data object lists.
@@ -321,13 +349,9 @@ type Account struct {
 // Accounts lists the accounts behind the built-in profiles, one for each application.
 func Accounts() []Account {
 	var out []Account
-	for _, name := range Profiles() {
-		c, err := Load(name)
-		if err != nil {
-			panic("card: built-in profile: " + err.Error())
-		}
-		for _, a := range c.profile.Applications {
-			out = append(out, Account{name, a.PAN, a.PSN, a.Expiry, c.profile.Host})
+	for _, p := range builtin() {
+		for _, a := range p.Applications {
+			out = append(out, Account{p.Name, a.PAN, a.PSN, a.Expiry, p.Host})
 		}
 	}
 	return out

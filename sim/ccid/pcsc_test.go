@@ -199,3 +199,61 @@ func transcript(log string) []byte {
 	out.WriteByte('\n')
 	return out.Bytes()
 }
+
+// TestPCSCMovement takes a card in and out while libccid watches. The clients' script and the test take turns over a named pipe.
+func TestPCSCMovement(t *testing.T) {
+	for _, profile := range []ccid.Profile{ccid.GemCorePOSPro, ccid.GemPCTwin} {
+		t.Run(string(profile), func(t *testing.T) {
+			t.Parallel()
+			r, path := serve(t, ccid.Options{Profile: profile, Pace: &ccid.Pace{}})
+			chip, err := card.Load("unionpay-debit")
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn := filepath.Join(t.TempDir(), "turn")
+			if err := unix.Mkfifo(turn, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			fifo, err := os.OpenFile(turn, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				b := make([]byte, 1)
+				for {
+					if _, err := fifo.Read(b); err != nil {
+						return
+					}
+					switch b[0] {
+					case 'i':
+						r.Insert(0, chip)
+					case 'r':
+						r.Remove(0)
+					}
+				}
+			}()
+			t.Cleanup(func() {
+				fifo.Close()
+				<-done
+			})
+			out, _ := pcscd(t, path, profile, `
+state() { opensc-tool -l | awk '$1 == "0" { print $2 }'; }
+wait_for() { i=0; until [ "$(state)" = "$1" ]; do i=$((i+1)); [ $i -lt 60 ] || { echo "never $1"; exit 8; }; sleep 0.05; done; echo "card: $1"; }
+wait_for No
+printf i >`+turn+`
+wait_for Yes
+opensc-tool -r 0 --atr
+printf r >`+turn+`
+wait_for No
+printf i >`+turn+`
+wait_for Yes
+opensc-tool -r 0 -s 00A404000E315041592E5359532E444446303100
+`)
+			if !strings.Contains(out, "card: No\ncard: Yes\n3b:65:") || !strings.Contains(out, "SW1=0x90, SW2=0x00") {
+				t.Errorf("clients:\n%s", out)
+			}
+		})
+	}
+}

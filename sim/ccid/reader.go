@@ -75,7 +75,6 @@ type slot struct {
 	powered bool
 	t0      t0State
 	t1      *t1State
-	ppsDone bool
 }
 
 // New makes a reader with empty slots.

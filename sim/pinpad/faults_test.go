@@ -169,6 +169,25 @@ func TestLineErrorsInMAC(t *testing.T) {
 	})
 }
 
+// What lies in the line from before a call is not an answer to it.
+func TestLeftovers(t *testing.T) {
+	in(t, "", pinpad.Options{}, driver.Opts{}, func(b *bench) {
+		b.works()
+		for _, left := range []string{"\x06", "\x06\x02Z6700000000000000000\x03h", "\x06\x0f040\x0e:", "\x15\x15\x15", "\x04", "\x02Z67", "\x0f\x02", "\x02Z6\x03\x00"} {
+			if _, err := b.line.Device().Write([]byte(left)); err != nil {
+				b.Fatal(err)
+			}
+			b.macs()
+			if _, err := b.line.Device().Write([]byte(left)); err != nil {
+				b.Fatal(err)
+			}
+			if there, err := b.dev.Loaded(b.Context(), '0'); err != nil || !there {
+				b.Errorf("%q: %v %v", left, there, err)
+			}
+		}
+	})
+}
+
 func TestDeviceFaults(t *testing.T) {
 	for _, c := range []struct {
 		fault string

@@ -19,7 +19,7 @@ type packet struct {
 
 func init() { // the handlers lead back to the table
 	packets = []packet{
-		{true, "02", nil, (*Pad).load},
+		{true, "02", func(p *Pad) bool { return !p.injecting }, (*Pad).load},
 		{true, "04", nil, (*Pad).isLoaded},
 		{true, "06", nil, func(p *Pad, _ string) {
 			p.trace(">", "06 serial number")

@@ -93,6 +93,9 @@ func (w *World) ShowPhone(name string) error {
 	if err != nil {
 		return err
 	}
+	w.smu.Lock()
+	w.codes = append(w.codes, code)
+	w.smu.Unlock()
 	w.note("phone shows its payment code: " + name)
 	return w.ShowCode(code)
 }
@@ -153,14 +156,17 @@ func (w *World) Paper() PaperState {
 // PaperPNG is a picture of the paper.
 func (w *World) PaperPNG() ([]byte, error) { return w.hw.printer.PNG() }
 
-// Tear tears the paper off and returns its text. The pieces stay readable as receipts.
+// Tear tears the paper off and returns its text, a blank line between pieces. They stay readable as receipts.
 func (w *World) Tear() (string, error) {
 	pieces := w.hw.printer.Tear()
 	if len(pieces) == 0 {
 		return "", errors.New("there is no paper to tear off")
 	}
 	var text string
-	for _, p := range pieces {
+	for i, p := range pieces {
+		if i > 0 {
+			text += "\n"
+		}
 		text += p.Text
 	}
 	w.set(func() { w.torn = append(w.torn, pieces...) })

@@ -65,6 +65,9 @@ func startProcess(path string, args, env []string, dir string, line func([]byte)
 
 // kill is the power cut: no handler runs. It returns when the child is gone, so that what happens afterwards cannot reach it.
 func (p *process) kill() {
+	if !p.alive() {
+		return // its number may be somebody else's by now
+	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	select {
 	case <-p.dead:

@@ -56,6 +56,7 @@ type World struct {
 	lang   string // of the terminal, as far as can be told from outside
 	cards  map[string]*card.Card
 	torn   []escpos.Receipt
+	codes  []string // payment codes that phones have shown
 
 	stop context.CancelFunc
 	work sync.WaitGroup

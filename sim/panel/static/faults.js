@@ -6,36 +6,46 @@ let catalog;
 let go;
 let state = {faults: [], power: true, armed: []};
 
+let tab = 'acquirer';
+
 function draw() {
-  const groups = new Map();
-  for (const f of catalog.faults) {
-    if (!groups.has(f.device)) groups.set(f.device, []);
-    groups.get(f.device).push(f);
-  }
-  $('faults').replaceChildren(...[...groups].map(([device, list]) => {
-    const g = document.createElement('div');
-    g.className = 'group';
-    g.setAttribute('role', 'group');
-    g.setAttribute('aria-label', t(device));
-    const h = document.createElement('h3');
-    h.textContent = t(device);
-    g.append(h);
-    for (const f of list) {
-      const b = document.createElement('button');
-      b.className = 'switch';
-      b.setAttribute('role', 'switch');
-      b.dataset.testid = `fault-${f.id}`;
-      b.dataset.fault = f.id;
-      b.title = f.id;
-      b.append(document.createElement('i'), document.createTextNode(pick(f.name)));
-      b.addEventListener('click', () => {
-        b.blur();
-        go('fault', f.id, state.faults.includes(f.id) ? 'off' : 'on');
-      });
-      g.append(b);
-    }
-    return g;
+  const devices = [...new Set(catalog.faults.map((f) => f.device))];
+  $('faulttabs').replaceChildren(...devices.map((device) => {
+    const b = document.createElement('button');
+    b.className = 'chip';
+    b.setAttribute('role', 'tab');
+    b.setAttribute('aria-controls', 'faults');
+    b.dataset.device = device;
+    b.dataset.testid = `faults-tab-${device}`;
+    b.textContent = t(device);
+    b.addEventListener('click', () => {
+      b.blur();
+      tab = device;
+      draw();
+    });
+    return b;
   }));
+  const g = document.createElement('div');
+  g.className = 'group';
+  for (const f of catalog.faults.filter((x) => x.device === tab)) {
+    const b = document.createElement('button');
+    b.className = 'switch';
+    b.setAttribute('role', 'switch');
+    b.dataset.testid = `fault-${f.id}`;
+    b.dataset.fault = f.id;
+    b.title = f.id;
+    b.append(document.createElement('i'), document.createTextNode(pick(f.name)));
+    b.addEventListener('click', async () => {
+      b.blur();
+      const on = active(f.id);
+      if (on.length === 0) await go('fault', f.id, 'on');
+      for (const id of on) await go('fault', id, 'off');
+    });
+    g.append(b);
+  }
+  $('faults').setAttribute('role', 'tabpanel');
+  $('faults').setAttribute('aria-label', t(tab));
+  $('faults').replaceChildren(g);
   const select = $('cutwhen');
   const option = (value, text) => {
     const o = document.createElement('option');
@@ -47,9 +57,20 @@ function draw() {
   mark();
 }
 
+// active lists the faults that are on under an id; one may be narrowed to a message: "acquirer.reply-lost:0400".
+const active = (id) => state.faults.filter((x) => x === id || x.startsWith(`${id}:`));
+
 function mark() {
   for (const b of document.querySelectorAll('#faults .switch')) {
-    b.setAttribute('aria-checked', String(state.faults.includes(b.dataset.fault)));
+    b.setAttribute('aria-checked', String(active(b.dataset.fault).length > 0));
+  }
+  for (const b of $('faulttabs').children) {
+    b.setAttribute('aria-selected', String(b.dataset.device === tab));
+    const n = state.faults.filter((x) => x.startsWith(`${b.dataset.device}.`)).length;
+    const badge = b.querySelector('.count') || document.createElement('span');
+    badge.className = 'count';
+    badge.textContent = n;
+    n > 0 ? b.append(badge) : badge.remove();
   }
   $('faultsclear').hidden = state.faults.length === 0;
   const cut = $('powercut');

@@ -2,7 +2,7 @@
 import {t, onLanguage} from './i18n.js';
 
 const $ = (id) => document.getElementById(id);
-const scale = 0.75; // 384 dots of paper on 288 pixels of page
+const scale = 0.75; // pixels of page for a dot of paper
 let go;
 let now = {version: 0, height: 0, torn: 0};
 let shownTorn = -1;

@@ -64,7 +64,7 @@ function label() {
   }
   $('keypad').setAttribute('aria-label', t('keypad'));
   $('contactless').setAttribute('aria-label', t('contactless'));
-  $('scanner').setAttribute('aria-label', t('scanner'));
+  $('scanner').setAttribute('aria-label', t('window'));
   const in_ = $('incard');
   if (inserted) in_.title = t('pull');
 }
@@ -74,6 +74,11 @@ export function start(c, action) {
   catalog = c;
   for (const f of ['f1', 'f2', 'f3', 'f4']) $('fkeys').append(makeKey(f, f.toUpperCase(), 'fn'));
   for (const [name, legend, kind] of layout) $('keypad').append(makeKey(name, legend, kind));
+  const badge = document.createElement('span');
+  badge.className = 'badge';
+  badge.textContent = 'posd';
+  badge.setAttribute('aria-hidden', 'true');
+  $('keypad').append(badge);
   const lcd = $('lcd');
   lcd.width = c.lcd.width;
   lcd.height = c.lcd.height;

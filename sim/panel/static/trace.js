@@ -10,7 +10,7 @@ let held = [];
 function clock(time) {
   const d = new Date(time);
   const two = (n) => String(n).padStart(2, '0');
-  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, '0')}`;
+  return `${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, '0')}`;
 }
 
 function line(e) {
@@ -27,6 +27,7 @@ function line(e) {
     head.append(s);
   };
   part('at', clock(e.time));
+  head.lastChild.title = new Date(e.time).toLocaleString();
   part('src', e.source);
   part('dir', e.dir === '>' ? '→' : e.dir === '<' ? '←' : '·');
   part('sum', e.summary);

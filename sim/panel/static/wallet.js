@@ -16,11 +16,11 @@ export function face(c) {
   f.style.setProperty('--c1', c.color[0]);
   f.style.setProperty('--c2', c.color[1]);
   const head = el('span', 'cardhead');
-  head.append(el('b', '', pick(c.name)), el('em', '', c.scheme));
-  f.append(head, el('span', 'carddesc', pick(c.about)));
+  head.append(el('b', '', pick(c.name)));
+  f.append(head, el('span', 'carddesc', pick(c.about)), el('span', 'cardpin', `${t('pin')} ${c.pin}`));
   const foot = el('span', 'cardfoot');
-  foot.innerHTML = '<svg class="chip" aria-hidden="true"><use href="#chip"/></svg>';
-  foot.append(el('span', 'pan', `•••• •••• •••• ${c.last4}`));
+  foot.innerHTML = '<svg class="gold" aria-hidden="true"><use href="#chip"/></svg>';
+  foot.append(el('span', 'pan', `•• ${c.last4}`), el('em', '', c.scheme));
   f.append(foot);
   return f;
 }
@@ -37,7 +37,7 @@ function drawCards() {
     b.dataset.testid = `card-${c.id}`;
     b.dataset.card = c.id;
     b.draggable = true;
-    b.title = pick(c.about);
+    b.title = `${pick(c.name)} · ${t('pin')} ${c.pin} · ${pick(c.about)}`;
     b.append(face(c));
     b.addEventListener('click', () => {
       b.blur();
@@ -56,7 +56,7 @@ function drawPhones() {
     li.dataset.testid = `phone-${p.id}`;
     li.dataset.phone = p.id;
     li.draggable = true;
-    li.title = pick(p.about);
+    li.title = `${pick(p.name)} · ${pick(p.about)} · ${pick(p.money)}`;
     li.addEventListener('dragstart', (e) => e.dataTransfer.setData('text/plain', `phone:${p.id}`));
     const device = el('span', 'device');
     device.style.setProperty('--c1', p.color[0]);
@@ -75,8 +75,7 @@ function drawPhones() {
     button('qr', 'scanqr', 'phone', p.id, 'scan');
     button('confirm', 'confirm', 'phone', p.id, 'confirm');
     button('refuse', 'refuse', 'phone', p.id, 'refuse');
-    words.append(buttons);
-    li.append(device, words);
+    li.append(device, words, buttons);
     return li;
   }));
 }

@@ -1,12 +1,20 @@
 package keypad
 
 import (
+	"errors"
+	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
 
 	"posd/internal/money"
 )
@@ -89,27 +97,178 @@ func gallery(now time.Time) []view {
 
 func (Text) amount(fen int64) Text { return Raw(money.Yuan(fen).String()) }
 
-// TestGallery draws every screen in both languages and sizes; POSD_SHOTS names a directory where the pictures are kept.
+// TestGallery draws every screen in both languages and sizes: no text may be cut. POSD_SHOTS names a directory where the pictures
+// are kept for looking at them.
 func TestGallery(t *testing.T) {
 	now := time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
+	dir := os.Getenv("POSD_SHOTS")
 	for _, size := range []image.Point{{480, 320}, {320, 240}} {
 		c := newCanvas(size)
 		for _, l := range []Lang{ZH, EN} {
-			for i, v := range gallery(now) {
+			g := gallery(now)
+			sheet := image.NewRGBA(image.Rect(0, 0, 4*(size.X+6), (len(g)+3)/4*(size.Y+6)))
+			for i, v := range g {
 				st := Status{Link: []Link{LinkUp, LinkDown, LinkBusy, LinkUnknown}[i%4], Operator: "01", Owed: i % 3, Paper: i%5 == 3, Training: i%4 == 2}
 				c.render(v, st, l, now)
-				if dir := os.Getenv("POSD_SHOTS"); dir != "" {
-					name := filepath.Join(dir, string(l)+"-"+size.String()+"-"+v.Name+".png")
-					f, err := os.Create(name)
-					if err != nil {
-						t.Fatal(err)
+				if c.cut > 0 {
+					t.Errorf("%s %s %dx%d: %d pieces of text do not fit", v.Name, l, size.X, size.Y, c.cut)
+				}
+				at := image.Pt(i%4*(size.X+6), i/4*(size.Y+6))
+				draw.Draw(sheet, c.img.Rect.Add(at), c.img, image.Point{}, draw.Src)
+				if dir != "" {
+					save(t, filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", l, size.X, v.Name)), c.img)
+				}
+			}
+			if dir != "" {
+				save(t, filepath.Join(dir, fmt.Sprintf("sheet-%s-%d.png", l, size.X)), sheet)
+			}
+		}
+	}
+}
+
+func save(t *testing.T, name string, img image.Image) {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, img), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// grey is the mean brightness of the display between its bars, 0 to 255, and how much of its outermost ring is dark.
+func grey(c *canvas) (mean float64, ring float64) {
+	r := image.Rect(0, c.status, c.img.Rect.Max.X, c.img.Rect.Max.Y-c.hint)
+	var n, edge, dark float64
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			v := float64(color.GrayModel.Convert(c.img.At(x, y)).(color.Gray).Y)
+			mean, n = mean+v, n+1
+			if !image.Pt(x, y).In(r.Inset(c.frame / 2)) {
+				edge++
+				if v < 128 {
+					dark++
+				}
+			}
+		}
+	}
+	return mean / n, dark / edge
+}
+
+// TestMoods: approved, declined and unknown cannot be confused, not even without colours: a dark plane, a white plane in a dark
+// frame, a light plane between stripes.
+func TestMoods(t *testing.T) {
+	now := time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
+	sum := money.Yuan(123456)
+	for _, size := range []image.Point{{480, 320}, {320, 240}} {
+		c := newCanvas(size)
+		show := func(m Mood, title Msg) (float64, float64) {
+			c.render(view{Screen: Screen{Mood: m, Title: T(title), Amount: &sum, Hints: []Hint{{KeyEnter, T(HintDone)}}}}, Status{}, ZH, now)
+			return grey(c)
+		}
+		good, _ := show(Good, Approved)
+		bad, frame := show(Bad, Declined)
+		doubt, stripes := show(Doubt, Unknown)
+		if good > 120 || bad < 180 || doubt < 140 || doubt > 180 {
+			t.Errorf("%v: mean grey: good %.0f, bad %.0f, doubt %.0f", size, good, bad, doubt)
+		}
+		if frame < 0.99 || stripes < 0.1 || stripes > 0.5 {
+			t.Errorf("%v: dark share of the edge: bad %.2f, doubt %.2f", size, frame, stripes)
+		}
+	}
+}
+
+// TestAmountIsLargest: whatever else is on a screen, no line is set larger than the amount.
+func TestAmountIsLargest(t *testing.T) {
+	now := time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
+	for _, size := range []image.Point{{480, 320}, {320, 240}} {
+		for _, l := range []Lang{ZH, EN} {
+			c := newCanvas(size)
+			for _, v := range gallery(now) {
+				if v.Amount == nil || v.Amount.Minor > 1e9 { // nine digits and a title do not compare
+					continue
+				}
+				c.render(v, Status{}, l, now)
+				if c.amountSize <= c.textSize {
+					t.Errorf("%s %s %v: amount in %d pixels, other text in %d", v.Name, l, size, c.amountSize, c.textSize)
+				}
+			}
+		}
+	}
+}
+
+// TestZero: the digit has no stroke through it and is a closed ring.
+func TestZero(t *testing.T) {
+	f := newTypeface()
+	for _, w := range []weight{medium, bold} {
+		for _, size := range []int{18, 40, 88} {
+			g := f.glyph('0', size, w)
+			b := g.mask.Rect
+			mid := image.Pt(b.Dx()/2, b.Dy()/2)
+			if a := g.mask.AlphaAt(mid.X, mid.Y).A; a > 20 {
+				t.Errorf("size %d: the middle is inked: %d", size, a)
+			}
+			ink := func(x0, y0, x1, y1 int) (most uint8) {
+				for y := y0; y < y1; y++ {
+					for x := x0; x < x1; x++ {
+						most = max(most, g.mask.AlphaAt(x, y).A)
 					}
-					if err := png.Encode(f, c.img); err != nil {
-						t.Fatal(err)
+				}
+				return most
+			}
+			for side, a := range map[string]uint8{
+				"top": ink(mid.X, 0, mid.X+1, b.Dy()/4), "bottom": ink(mid.X, b.Dy()*3/4, mid.X+1, b.Dy()),
+				"left": ink(0, mid.Y, b.Dx()/3, mid.Y+1), "right": ink(b.Dx()*2/3, mid.Y, b.Dx(), mid.Y+1),
+			} {
+				if a < 150 {
+					t.Errorf("size %d weight %d: no ink at the %s: %d", size, w, side, a)
+				}
+			}
+		}
+	}
+}
+
+// TestQRCode reads the drawn code back.
+func TestQRCode(t *testing.T) {
+	now := time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
+	sum := money.Yuan(1280)
+	for _, size := range []image.Point{{480, 320}, {320, 240}} {
+		for _, link := range []string{"https://qr.alipay.com/bax03431ljhokirwl38f00a7", "HTTPS://Q.CN/1", strings.Repeat("x", 300)} {
+			c := newCanvas(size)
+			c.render(view{Screen: Screen{Title: T(ShowTitle), Amount: &sum, QR: link, Hints: []Hint{{KeyCancel, T(HintCancel)}}}}, Status{}, ZH, now)
+			bmp, err := gozxing.NewBinaryBitmapFromImage(c.img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := qrcode.NewQRCodeReader().Decode(bmp, nil)
+			if err != nil || got.GetText() != link {
+				t.Errorf("%v, %d characters: read %v, %v", size, len(link), got, err)
+			}
+		}
+	}
+}
+
+// TestHostileText: what comes from outside (names of merchants, of cards, texts of hosts) is drawn or cut, never more than that.
+func TestHostileText(t *testing.T) {
+	now := time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
+	neg := money.Amount{Minor: -1 << 63, Currency: 999}
+	canvases := []*canvas{newCanvas(image.Pt(480, 320)), newCanvas(image.Pt(320, 240))}
+	for _, s := range []string{"", "\x00\x1b[2J\n\r\t\xff\xfe\U0010ffff☃", strings.Repeat("长", 2000), strings.Repeat("Wa ", 500), strings.Repeat("，", 40)} {
+		for _, c := range canvases {
+			x := Raw(s)
+			sc := Screen{Title: x, Amount: &neg, Entry: s, Body: []Text{x, x}, Code: s, Until: now.Add(1 << 60)}
+			for range 4 {
+				sc.Rows = append(sc.Rows, Row{x, x, true})
+				sc.Hints = append(sc.Hints, Hint{KeyEnter, x})
+			}
+			for m := Plain; m <= Notice+1; m++ {
+				sc.Mood = m
+				for _, v := range []view{{Screen: sc}, {Screen: sc, menu: true, options: []Option{{x, x}}}, {Screen: sc, menu: true}} {
+					if m == Notice+1 {
+						v.QR, v.Amount, v.Rows = s+"x", nil, nil
 					}
-					if err := f.Close(); err != nil {
-						t.Fatal(err)
-					}
+					c.render(v, Status{Operator: s, Owed: 1 << 30, Paper: true, Training: true}, EN, now)
 				}
 			}
 		}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"posd/sim/world"
+)
+
+// posdBinary is the program under test, built as it is flashed but for the platform.
+var posdBinary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "posd-stories-")
+	if err != nil {
+		panic(err)
+	}
+	posdBinary = filepath.Join(dir, "posd")
+	build := exec.Command("go", "build", "-trimpath", "-o", posdBinary, "posd/cmd/posd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build posd: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// TestStories plays merchant stories on the virtual terminal with the real posd. A script has these commands beside testscript's own:
+//
+//	terminal [FLAGS]   a new terminal, switched on; flags are those of possim run
+//	do ACTION...       as possim do; what it returns is stdout
+//	! do ACTION...     the action must be refused; why is stderr
+//	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
+//	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/stories",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"terminal": cmdTerminal, "do": cmdDo, "agree": cmdAgree, "secrets": cmdSecrets,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Values[worldKey{}] = &story{}
+			e.Vars = append(e.Vars, "POSD="+posdBinary)
+			return nil
+		},
+	})
+}
+
+type worldKey struct{}
+
+type story struct{ w *world.World }
+
+func theWorld(ts *testscript.TestScript) *world.World {
+	w := ts.Value(worldKey{}).(*story).w
+	if w == nil {
+		ts.Fatalf("no terminal: the script must begin with one")
+	}
+	return w
+}
+
+func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	fs := flag.NewFlagSet("terminal", flag.ContinueOnError)
+	fs.SetOutput(ts.Stderr())
+	o := terminalFlags(fs)
+	if err := fs.Parse(args); err != nil || neg {
+		ts.Fatalf("usage: terminal [flags of possim run]")
+	}
+	o.Posd, o.Fast = posdBinary, true
+	for _, k := range []string{"result", "tear"} {
+		if o.Timeouts[k] == 0 {
+			o.Timeouts[k] = 1
+		}
+	}
+	w, err := world.New(*o)
+	ts.Check(err)
+	ts.Value(worldKey{}).(*story).w = w
+	ts.Defer(func() { ts.Check(w.Close()) })
+	ts.Check(w.PowerOn())
+}
+
+func cmdDo(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: do ACTION [ARGS]")
+	}
+	w := theWorld(ts)
+	res, err := w.Do(context.Background(), args[0], args[1:])
+	switch {
+	case err != nil && neg:
+		fmt.Fprintln(ts.Stderr(), err)
+	case err != nil:
+		ts.Fatalf("do %s: %v\n%s", strings.Join(args, " "), err, lastWords(w))
+	case neg:
+		ts.Fatalf("do %s was not refused: %v", strings.Join(args, " "), res)
+	}
+	switch v := res.(type) {
+	case nil:
+	case string:
+		fmt.Fprintln(ts.Stdout(), v)
+	default:
+		b, err := json.MarshalIndent(v, "", " ")
+		ts.Check(err)
+		fmt.Fprintln(ts.Stdout(), string(b))
+	}
+}
+
+// bookRecord is what agree wants of a journal record.
+type bookRecord struct {
+	No     uint64
+	State  string
+	STAN   uint32
+	Amount struct{ Minor int64 }
+	Card   *struct{ Sealed []byte }
+	Wallet *struct {
+		Order string
+		Plan  *struct {
+			Periods    int
+			Fee, First int64
+			Each       int64
+			BuyerTotal int64 `json:"buyer_total"`
+			SellerNet  int64 `json:"seller_net"`
+		}
+	}
+	Printed struct{ Merchant, Customer bool }
+	Told    bool
+}
+
+// cmdAgree holds the four books against each other: invariants 6, 7, 11, 15 and 16 of money safety, on the whole stack.
+func cmdAgree(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts)
+	raw, err := w.Journal(context.Background())
+	ts.Check(err)
+	var wrong []string
+	bad := func(format string, a ...any) { wrong = append(wrong, fmt.Sprintf(format, a...)) }
+
+	book, err := w.Ledger("acquirer")
+	ts.Check(err)
+	held := map[uint32]int64{}
+	for _, h := range book.(world.AcquirerBook).Held {
+		held[h.STAN] += h.Minor
+	}
+	trades := map[string]trade{}
+	ledger, err := w.Ledger("alipay")
+	ts.Check(err)
+	b, err := json.Marshal(ledger)
+	ts.Check(err)
+	var list []trade
+	ts.Check(json.Unmarshal(b, &list))
+	for _, tr := range list {
+		trades[tr.Number] = tr
+	}
+	slips := append(w.Receipts(), w.PaperText())
+	paper := strings.Join(slips, "\n")
+
+	for _, line := range raw {
+		var r bookRecord
+		ts.Check(json.Unmarshal(line, &r))
+		var money int64 // that a host holds for this record
+		if r.Wallet != nil {
+			tr := trades[r.Wallet.Order]
+			if tr.paid() {
+				money = tr.Amount - tr.Refunded
+			}
+			delete(trades, r.Wallet.Order)
+			if p := r.Wallet.Plan; p != nil && tr.paid() && (p.Periods != tr.Periods || p.Fee != tr.Fee || p.BuyerTotal != tr.BuyerTotal || p.SellerNet != tr.SellerNet) {
+				bad("record %d: the plan %+v is not the gateway's %+v", r.No, *p, tr)
+			}
+		} else {
+			money = held[r.STAN]
+			delete(held, r.STAN)
+		}
+		want := int64(0)
+		if r.State == "approved" {
+			want = r.Amount.Minor
+			if !r.Printed.Merchant || !r.Printed.Customer {
+				bad("record %d: approved and not printed", r.No)
+			}
+			if n := strings.Count(paper, fmt.Sprintf("%06d", r.STAN)); n < 2 {
+				bad("record %d: %d slips with trace number %06d on paper", r.No, n, r.STAN)
+			}
+		}
+		if money != want {
+			bad("record %d is %q over %d, the host holds %d", r.No, r.State, r.Amount.Minor, money)
+		}
+		switch r.State {
+		case "sent", "undoing":
+			bad("record %d is still %q", r.No, r.State)
+		case "approved":
+		default:
+			if !r.Told {
+				bad("record %d is %q and the operator was not told", r.No, r.State)
+			}
+			if strings.Contains(paper, fmt.Sprintf("%06d", r.STAN)) {
+				bad("record %d is %q and has a slip", r.No, r.State)
+			}
+		}
+		if r.Card != nil && len(r.Card.Sealed) > 0 {
+			bad("record %d keeps sealed card data", r.No)
+		}
+	}
+	for stan, m := range held {
+		if m != 0 {
+			bad("the acquirer holds %d for trace %d, of which the journal knows nothing", m, stan)
+		}
+	}
+	for no, tr := range trades {
+		if tr.paid() && tr.Amount != tr.Refunded {
+			bad("the gateway holds %d for order %s, of which the journal knows nothing", tr.Amount, no)
+		}
+	}
+	if (len(wrong) > 0) != neg {
+		ts.Fatalf("the books agree: %v; want %v\n%s\n%s", len(wrong) == 0, !neg, strings.Join(wrong, "\n"), bytes.Join(rawLines(raw), []byte("\n")))
+	}
+}
+
+func rawLines(raw []json.RawMessage) [][]byte {
+	var out [][]byte
+	for _, r := range raw {
+		out = append(out, r)
+	}
+	return out
+}
+
+type trade struct {
+	Number     string
+	Status     string
+	Amount     int64
+	Refunded   int64
+	Periods    int
+	Fee        int64
+	BuyerTotal int64 `json:"buyer_total"`
+	SellerNet  int64 `json:"seller_net"`
+}
+
+func (t trade) paid() bool { return t.Status == "TRADE_SUCCESS" || t.Status == "TRADE_FINISHED" }
+
+// cmdSecrets looks for what must not be anywhere: invariant 18. The names of files that hold keys by their purpose are left out.
+func cmdSecrets(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts)
+	var all bytes.Buffer
+	for _, e := range w.Trace(1, 1<<20, "") {
+		fmt.Fprintln(&all, e.Source, e.Summary, e.Detail)
+	}
+	journal, err := w.Journal(context.Background())
+	ts.Check(err)
+	all.Write(bytes.Join(rawLines(journal), nil))
+	all.WriteString(strings.Join(append(w.Receipts(), w.PaperText()), "\n"))
+	ts.Check(filepath.WalkDir(filepath.Join(w.Dir(), "data"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all.Write(b)
+		return err
+	}))
+	secrets := w.Secrets()
+	if len(secrets) < 10 {
+		ts.Fatalf("only %d secrets are known", len(secrets))
+	}
+	for name, s := range secrets {
+		re := regexp.MustCompile("(?i)" + regexp.QuoteMeta(s))
+		if at := re.FindIndex(all.Bytes()); at != nil {
+			ts.Fatalf("%s is in the clear: ...%.80q...", name, all.Bytes()[max(0, at[0]-40):at[1]])
+		}
+	}
+}
