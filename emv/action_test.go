@@ -78,6 +78,14 @@ func TestFirstGenerateAC(t *testing.T) {
 	good := func(cid byte) []byte {
 		return sw(obj(tagFormat1, []byte{cid, 0, 1}, "0102030405060708"), 0x9000)
 	}
+	// long is a good answer of n bytes: an object of the card's own fills it.
+	long := func(n int) []byte {
+		body := "9F270180 9F36020001 9F26080102030405060708"
+		return sw(obj(tagFormat2, body, obj(0xDF01, make([]byte, n-2-3-20-4))), 0x9000)
+	}
+	if len(long(258)) != 258 || len(long(259)) != 259 {
+		t.Fatal(len(long(258)), len(long(259)))
+	}
 	for _, c := range []struct {
 		name    string
 		aip     string
@@ -112,7 +120,8 @@ func TestFirstGenerateAC(t *testing.T) {
 		{"conditions not satisfied", "7C00", false, unhex("6985"), 0, 0x80, "", ErrConditionsFail},
 		{"any other status", "7C00", false, unhex("6F00"), 0, 0x80, "", ErrBadCard},
 		{"an answer of one byte", "7C00", false, unhex("90"), 0, 0x80, "", ErrBadCard},
-		{"an answer of 259 bytes", "7C00", false, make([]byte, 259), 0, 0x80, "", ErrBadCard},
+		{"an answer of 258 bytes", "7C00", false, long(258), Online, 0x80, "", nil},
+		{"an answer of 259 bytes", "7C00", false, long(259), 0, 0x80, "", ErrBadCard},
 		{"an empty answer", "7C00", false, []byte{}, 0, 0x80, "", ErrBadCard},
 	} {
 		t.Run(c.name, func(t *testing.T) {

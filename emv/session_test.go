@@ -118,11 +118,17 @@ func TestCardCannotReplaceTerminalObjects(t *testing.T) {
 	for _, o := range []string{"9F0206000000000001", "9F1A020840", "95050000000000", "9F330300FFFF", "8A023030", "9F1D0101", "DF310420000000"} {
 		c.unsigned = append(c.unsigned, unhex(o)...)
 	}
-	s := mustStart(t, c)
+	c.unsigned = append(c.unsigned, obj(tagMerchantID, "313233343536373839303132333435")...)
+	cfg := testConfig()
+	cfg.Terminal.MerchantID = "" // absent is absent: the card cannot fill the gap
+	s, err := New(cfg).Start(t.Context(), c, testRequest(), &person{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !bytes.Equal(c.gac[0].data[:6], unhex("000000012345")) {
 		t.Errorf("amount in CDOL1: %X", c.gac[0].data[:6])
 	}
-	for _, tag := range []tlv.Tag{0x8A, 0x9F1D, 0xDF31} {
+	for _, tag := range []tlv.Tag{0x8A, 0x9F1D, 0xDF31, tagMerchantID} {
 		if v, ok := s.Get(tag); ok {
 			t.Errorf("%s = %X comes from the card", tag, v)
 		}

@@ -89,10 +89,11 @@ func printable(r rune) rune {
 		return 0
 	case unicode.In(r, unicode.Co, unicode.Cs), r > 0xffff:
 		return missing
-	case unicode.Is(unicode.Latin, r):
+	case unicode.Is(unicode.Latin, r) && r < 0xff00: // not the full-width ones
 		if base, _ := utf8.DecodeRuneInString(norm.NFKD.String(string(r))); base < 0x7f && base > ' ' {
 			return base
 		}
+		return missing
 	}
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth, width.EastAsianAmbiguous:
@@ -102,11 +103,14 @@ func printable(r rune) rune {
 }
 
 // MaskPAN keeps the first 6 and the last 4 of a card number and puts * for each digit between, whatever was masked before.
-// Numbers of up to 10 digits keep the last 4 at most. Characters other than digits and masks are dropped.
+// Numbers of up to 10 digits keep the last 4 at most. Characters other than digits and masks are dropped; a separator
+// of track 2 ends the number.
 func MaskPAN(s string) string {
 	var d []byte
 	for i := 0; i < len(s) && len(d) < 32; i++ {
 		switch c := s[i]; {
+		case c == '=' || c == 'D' || c == 'd':
+			i = len(s)
 		case c >= '0' && c <= '9':
 			d = append(d, c)
 		case c == '*' || c == 'X' || c == 'x' || c == '.':
@@ -140,11 +144,11 @@ func wrap(s string, cols int) []string {
 			n++
 		}
 		switch {
-		case n == len(rest) || rest[n] == ' ' || rest[n] >= 0x80 && rest[max(n-1, 0)] >= 0x80:
-		case space > n/2:
-			n = space
 		case n == 0: // one column and a wide glyph: cannot be, but must end
 			n = 1
+		case n == len(rest) || rest[n] == ' ' || rest[n] >= 0x80 && rest[n-1] >= 0x80:
+		case space > n/2:
+			n = space
 		}
 		lines = append(lines, strings.TrimSpace(string(rest[:n])))
 		rest = rest[n:]

@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 //	terminal [FLAGS]   a new terminal, switched on; flags are those of possim run
 //	do ACTION...       as possim do; what it returns is stdout
 //	! do ACTION...     the action must be refused; why is stderr
+//	card AMOUNT CARD PIN      from the idle screen until the PIN is entered
+//	code AMOUNT METHOD PHONE  from the idle screen until the phone has shown its code; METHOD is huabei (whole), huabei-6 or any
+//	done                      from the end of a card sale that is printed back to the idle screen
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
 //	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
 func TestStories(t *testing.T) {
@@ -51,6 +54,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"terminal": cmdTerminal, "do": cmdDo, "agree": cmdAgree, "secrets": cmdSecrets,
+			"card": cmdCard, "code": cmdCode, "done": cmdDone,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[worldKey{}] = &story{}
@@ -115,6 +119,69 @@ func cmdDo(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		fmt.Fprintln(ts.Stdout(), string(b))
 	}
+}
+
+// steps does one action a line.
+func steps(ts *testscript.TestScript, script string) {
+	w := theWorld(ts)
+	for line := range strings.Lines(script) {
+		if f := strings.Fields(line); len(f) > 0 {
+			if _, err := w.Do(context.Background(), f[0], f[1:]); err != nil {
+				ts.Fatalf("do %s: %v\n%s", strings.TrimSpace(line), err, lastWords(w))
+			}
+		}
+	}
+}
+
+const toMethod = `
+	wait screen=idle timeout=30s
+	amount %s
+	wait screen=amount
+	press enter
+	wait screen=method
+`
+
+func cmdCard(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: card AMOUNT CARD PIN")
+	}
+	steps(ts, fmt.Sprintf(toMethod+`
+		press 1
+		wait screen=insert timeout=30s
+		insert %s
+		wait pinpad=waiting timeout=30s
+		type %s
+		press enter
+	`, args[0], args[1], args[2]))
+}
+
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: code AMOUNT huabei|huabei-6|any PHONE")
+	}
+	way, ok := map[string]string{
+		"huabei":   "press 2\n wait screen=huabei\n press 1",
+		"huabei-6": "press 2\n wait screen=huabei\n press 2\n wait screen=plan\n press 2\n wait screen=plan-confirm\n press enter",
+		"any":      "press 3",
+	}[args[1]]
+	if !ok {
+		ts.Fatalf("no method %q", args[1])
+	}
+	steps(ts, fmt.Sprintf(toMethod+way+`
+		wait screen=scan timeout=30s
+		wait scanner=trigger
+		scan %s
+	`, args[0], args[2]))
+}
+
+func cmdDone(ts *testscript.TestScript, neg bool, args []string) {
+	steps(ts, `
+		wait screen=tear timeout=60s
+		press enter
+		wait screen=take-card timeout=30s
+		remove
+		wait screen=idle timeout=30s
+	`)
 }
 
 // bookRecord is what agree wants of a journal record.

@@ -22,7 +22,7 @@ func (r *Reader) command(ctx context.Context, m message) (message, error) {
 	m.slot = r.o.Slot
 	limit := time.Now().Add(r.o.Limit)
 	var cause error
-	for try := 0; try <= r.o.Retries; try++ {
+	for try := 0; try <= r.o.Retries && time.Now().Before(limit); try++ {
 		if err := r.ready(ctx); err != nil {
 			return message{}, err
 		}
@@ -35,7 +35,7 @@ func (r *Reader) command(ctx context.Context, m message) (message, error) {
 			return message{}, e.fail()
 		case err == nil:
 			return a, nil
-		case errors.Is(err, errNAK), errors.Is(err, errLost) && idempotent(m.typ) && time.Now().Before(limit):
+		case errors.Is(err, errNAK), errors.Is(err, errLost) && idempotent(m.typ):
 			cause = err
 		case errors.Is(err, errLost):
 			return message{}, fmt.Errorf("%w: the answer to a block was lost: %w", ErrProtocol, err)
@@ -43,7 +43,7 @@ func (r *Reader) command(ctx context.Context, m message) (message, error) {
 			return message{}, err
 		}
 	}
-	return message{}, fmt.Errorf("%w: command %02X, %d tries: %w", ErrReader, m.typ, r.o.Retries+1, cause)
+	return message{}, fmt.Errorf("%w: command %02X: %w", ErrReader, m.typ, cause)
 }
 
 // Reasons to send a command again.
@@ -64,9 +64,8 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 			return message{}, r.broken(err)
 		}
 	}
-	r.dirty = true
-	stop := context.AfterFunc(ctx, r.interrupt(r.port))
-	defer stop()
+	r.dirty, r.dec.garbage = true, false
+	defer interrupt(ctx, r.port)()
 
 	deadline := earlier(time.Now().Add(r.o.Answer), limit)
 	if err := r.port.SetWriteDeadline(deadline); err != nil {
@@ -124,7 +123,10 @@ func (r *Reader) scan(m message) (a message, alive bool, err error) {
 		}
 		switch it.kind {
 		case itemNAK:
-			refused = errNAK
+			// Three bytes in the middle of rubbish may as well be what is left of an answer: then the command was carried out.
+			if refused = errNAK; r.dec.garbage || bad != nil {
+				refused = fmt.Errorf("%w: NAK among garbage", errLost)
+			}
 		case itemBad:
 			bad = it.err
 		case itemTime:
@@ -142,10 +144,10 @@ func (r *Reader) scan(m message) (a message, alive bool, err error) {
 		}
 	}
 	switch {
-	case refused != nil:
-		return message{}, alive, refused
 	case bad != nil:
 		return message{}, alive, fmt.Errorf("%w: %w", errLost, bad)
+	case refused != nil:
+		return message{}, alive, refused
 	}
 	return message{}, alive, errMore
 }
@@ -163,13 +165,21 @@ func answerType(command byte) byte {
 	return rdrSlotStatus
 }
 
-// interrupt ends what the port waits for.
-func (r *Reader) interrupt(p hal.Port) func() {
-	return func() {
+// interrupt has the port give up what it waits for when ctx ends, until the function returned is called. That function leaves nothing
+// behind that could touch the deadlines of the next command.
+func interrupt(ctx context.Context, p hal.Port) (stop func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(done)
 		past := time.Unix(1, 0)
 		// Errors mean that the port is gone, which ends the wait too.
 		_ = p.SetReadDeadline(past)
 		_ = p.SetWriteDeadline(past)
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
 	}
 }
 

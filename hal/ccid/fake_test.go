@@ -7,7 +7,9 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"posd/hal"
 )
@@ -22,8 +24,12 @@ func gone(err error) error {
 	return hal.ErrUnplugged
 }
 
-func (p testPort) Read(b []byte) (int, error)  { n, err := p.Conn.Read(b); return n, gone(err) }
-func (p testPort) Write(b []byte) (int, error) { n, err := p.Conn.Write(b); return n, gone(err) }
+func (p testPort) Read(b []byte) (int, error) { n, err := p.Conn.Read(b); return n, gone(err) }
+
+func (p testPort) Write(b []byte) (int, error)        { n, err := p.Conn.Write(b); return n, gone(err) }
+func (p testPort) SetReadDeadline(t time.Time) error  { return gone(p.Conn.SetReadDeadline(t)) }
+func (p testPort) SetWriteDeadline(t time.Time) error { return gone(p.Conn.SetWriteDeadline(t)) }
+
 func (p testPort) Flush() error                { return nil }
 func (p testPort) Drain(context.Context) error { return nil }
 func (p testPort) SetBaud(int) error           { return nil }
@@ -64,7 +70,18 @@ func newFake(t testing.TB, o *Opts, say func(m message) []byte) (*Reader, *fake)
 
 func (f *fake) serve(c net.Conn, closed chan struct{}) {
 	defer close(closed)
-	defer c.Close()
+	out := make(chan []byte, 100) // a line has room for an answer that nobody reads
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		defer c.Close()
+		for b := range out {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	})
+	defer writer.Wait()
+	defer close(out)
 	var d decoder
 	buf := make([]byte, 1024)
 	for {
@@ -79,14 +96,12 @@ func (f *fake) serve(c net.Conn, closed chan struct{}) {
 				break
 			}
 			f.heard = append(f.heard, it.msg)
-			out := f.say(it.msg)
-			if string(out) == string(unplug) {
+			b := f.say(it.msg)
+			if string(b) == string(unplug) {
 				return
 			}
-			if len(out) > 0 {
-				if _, err := c.Write(out); err != nil {
-					return
-				}
+			if len(b) > 0 {
+				out <- b
 			}
 		}
 	}

@@ -97,7 +97,8 @@ func (e *FrameError) Error() string {
 // decoder cuts the byte stream of a reader into items. Bytes that cannot start one are skipped; a header with an impossible type or
 // length is not taken for a header. It holds at most maxBuffer bytes.
 type decoder struct {
-	buf []byte
+	buf     []byte
+	garbage bool // bytes were skipped
 }
 
 // push appends what was read.
@@ -124,6 +125,7 @@ func (d *decoder) next() (item, bool) {
 			if it.kind != 0 {
 				return it, true
 			}
+			d.garbage = true
 		case c == notify:
 			if len(d.buf) < 2 {
 				return item{}, false
@@ -134,11 +136,13 @@ func (d *decoder) next() (item, bool) {
 				return item{kind: itemNotify, in: second == cardIn}, true
 			}
 			d.drop(1)
+			d.garbage = true
 		case c >= 0x80:
 			d.drop(1)
 			return item{kind: itemTime}, true
 		default:
 			d.drop(1)
+			d.garbage = true
 		}
 	}
 	return item{}, false
@@ -151,6 +155,7 @@ func (d *decoder) skip() bool {
 		return false
 	}
 	d.drop(1)
+	d.garbage = true
 	return true
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,14 +223,15 @@ func TestContext(t *testing.T) {
 		}
 	})
 	bubble(t, "insertion", func(t *testing.T) {
-		icc := byte(iccAbsent)
-		r, _ := newFake(t, nil, func(m message) []byte { return answer(m, icc, 0) })
+		var icc atomic.Int32
+		icc.Store(iccAbsent)
+		r, _ := newFake(t, nil, func(m message) []byte { return answer(m, byte(icc.Load()), 0) })
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if err := r.WaitInserted(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		in := time.AfterFunc(3*time.Second, func() { icc = iccInactive })
+		in := time.AfterFunc(3*time.Second, func() { icc.Store(iccInactive) })
 		defer in.Stop()
 		start := time.Now()
 		if err := r.WaitInserted(t.Context()); err != nil {
@@ -238,7 +240,7 @@ func TestContext(t *testing.T) {
 		if d := time.Since(start); d < 3*time.Second || d > 3*time.Second+DefaultOpts.Poll {
 			t.Errorf("took %v", d)
 		}
-		out := time.AfterFunc(2*time.Second, func() { icc = iccAbsent })
+		out := time.AfterFunc(2*time.Second, func() { icc.Store(iccAbsent) })
 		defer out.Stop()
 		if err := r.WaitRemoved(t.Context()); err != nil {
 			t.Error(err)
@@ -308,6 +310,12 @@ func TestCardErrors(t *testing.T) {
 		{"hardware", func(m message) []byte { return answer(m, 0x40, 0xFB) }, ErrReader},
 		{"answer lost", func(m message) []byte { b := answer(m, 0, 0, 0x90, 0x00); b[5] ^= 1; return b }, ErrProtocol},
 		{"silence", func(message) []byte { return nil }, ErrProtocol},
+		{"NAK among garbage", func(message) []byte { return []byte{0x41, 0x03, 0x15, 0x16} }, ErrProtocol},
+		{"NAK inside a broken answer", func(m message) []byte {
+			b := answer(m, 0, 0, 0x03, 0x15, 0x16, 0x90, 0x00)
+			b[len(b)-1] ^= 1
+			return b
+		}, ErrProtocol},
 	} {
 		bubble(t, c.name, func(t *testing.T) {
 			good := card(goodATR, nil)
@@ -327,6 +335,7 @@ func TestCardErrors(t *testing.T) {
 			if !errors.Is(err, c.err) {
 				t.Fatalf("%v, want %v", err, c.err)
 			}
+			synctest.Wait()
 			if blocks != 1 {
 				t.Errorf("GENERATE AC was sent %d times", blocks)
 			}

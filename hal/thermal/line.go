@@ -241,14 +241,14 @@ func (d *Dev) quiet(ctx context.Context) error {
 	return ErrGarbled
 }
 
-// cleanAnswers asks three more times on a quiet line: exactly three answers must come, and nothing else.
+// cleanAnswers asks again on a quiet line: exactly as many answers must come, and nothing else.
 func (d *Dev) cleanAnswers(ctx context.Context) error {
 	if err := d.quiet(ctx); err != nil {
 		return err
 	}
 	d.noise = 0
-	got := d.answers + 3
-	for range 3 {
+	got := d.answers + endQueries
+	for range endQueries {
 		if err := d.ask(ctx); err != nil {
 			return err
 		}

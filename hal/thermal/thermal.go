@@ -172,8 +172,11 @@ func (d *Dev) begin(ctx context.Context) error {
 	return nil
 }
 
+// endQueries is how often the end of the data is asked for.
+const endQueries = 3
+
 // maxOwed is how many queries can wait in the printer at once.
-func (d *Dev) maxOwed() int { return d.o.InFlight/d.o.Chunk + 2 }
+func (d *Dev) maxOwed() int { return d.o.InFlight/d.o.Chunk + 1 + endQueries }
 
 func (d *Dev) end() { <-d.turn }
 
@@ -233,7 +236,7 @@ func (d *Dev) print(ctx context.Context, chunks []chunk, job *Stopped) error {
 		}
 	}
 	for _, c := range chunks {
-		for inFlight > 0 && inFlight+len(c.data) > d.o.InFlight {
+		for inFlight > 0 && inFlight+len(c.data) > 99999 {
 			before := d.owed
 			if err := d.progress(ctx); err != nil {
 				return err
@@ -258,6 +261,12 @@ func (d *Dev) print(ctx context.Context, chunks []chunk, job *Stopped) error {
 		inFlight += len(c.data)
 		unanswered = append(unanswered, len(c.data))
 	}
+	// The end is asked for three times: up to two disturbed bytes that look like answers cannot stand for it then.
+	for i := 1; i < endQueries && d.o.Query == InOrder; i++ {
+		if err := d.ask(ctx); err != nil {
+			return err
+		}
+	}
 	for d.owed > 0 && d.o.Query == InOrder {
 		before := d.owed
 		if err := d.progress(ctx); err != nil {
@@ -279,6 +288,9 @@ func (d *Dev) final(ctx context.Context) error {
 			return err
 		}
 		return s.Err()
+	}
+	if err := d.quiet(ctx); err != nil {
+		return err
 	}
 	if d.paper&grPaperEnd != 0 {
 		return ErrPaperOut

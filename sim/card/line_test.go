@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"posd/hal"
 	driver "posd/hal/ccid"
@@ -24,8 +25,11 @@ func gone(err error) error {
 	return hal.ErrUnplugged
 }
 
-func (p port) Read(b []byte) (int, error)  { n, err := p.Conn.Read(b); return n, gone(err) }
-func (p port) Write(b []byte) (int, error) { n, err := p.Conn.Write(b); return n, gone(err) }
+func (p port) Read(b []byte) (int, error)         { n, err := p.Conn.Read(b); return n, gone(err) }
+func (p port) Write(b []byte) (int, error)        { n, err := p.Conn.Write(b); return n, gone(err) }
+func (p port) SetReadDeadline(t time.Time) error  { return gone(p.Conn.SetReadDeadline(t)) }
+func (p port) SetWriteDeadline(t time.Time) error { return gone(p.Conn.SetWriteDeadline(t)) }
+
 func (p port) Flush() error                { return nil }
 func (p port) Drain(context.Context) error { return nil }
 func (p port) SetBaud(int) error           { return nil }

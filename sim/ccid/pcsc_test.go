@@ -18,14 +18,24 @@ import (
 	"posd/sim/ccid"
 )
 
-// pty opens a pseudo terminal in raw mode and returns its master and the path of its slave. The test keeps the slave open too, or
-// the master would report EIO between two users of it.
-func pty(t *testing.T) (master *os.File, path string) {
+// pty is a pseudo terminal in raw mode. The slave is kept open too, or the master would report EIO between two users of it.
+type pty struct {
+	master, slave *os.File
+	path          string
+}
+
+func (p *pty) close() {
+	p.slave.Close()
+	p.master.Close()
+}
+
+func openPTY(t *testing.T) *pty {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := &pty{master: os.NewFile(uintptr(fd), "ptmx")}
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -33,19 +43,17 @@ func pty(t *testing.T) (master *os.File, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	master = os.NewFile(uintptr(fd), "ptmx")
-	path = fmt.Sprintf("/dev/pts/%d", n)
-	slave, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
+	p.path = fmt.Sprintf("/dev/pts/%d", n)
+	if p.slave, err = os.OpenFile(p.path, os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { slave.Close(); master.Close() })
+	t.Cleanup(p.close)
 	raw := unix.Termios{Cflag: unix.CS8 | unix.CREAD | unix.CLOCAL}
 	raw.Cc[unix.VMIN] = 1
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &raw); err != nil {
 		t.Fatal(err)
 	}
-	return master, path
+	return p
 }
 
 // tool finds a program that the test cannot do without.
@@ -115,16 +123,16 @@ func tail(s string, lines int) string {
 // serve runs the reader on a pty until the test ends.
 func serve(t *testing.T, o ccid.Options) (*ccid.Reader, string) {
 	t.Helper()
-	master, path := pty(t)
+	p := openPTY(t)
 	r := ccid.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.Serve(ctx, master) }()
+	go func() { done <- r.Serve(ctx, p.master) }()
 	t.Cleanup(func() {
 		cancel()
 		<-done
 	})
-	return r, path
+	return r, p.path
 }
 
 // TestPCSC has libccid, the reference driver of these readers, power simulated cards and talk to them.

@@ -108,7 +108,7 @@ func init() { // not a literal: the functions refer to the table
 		{esc, 'm'}: {"ESC m", exactly(2), func(m *machine, _ []byte) { m.cut() }},
 		{esc, 'p'}: {"ESC p", exactly(5), func(m *machine, b []byte) { m.p.trace(">", fmt.Sprintf("drawer pulse, pin %d", b[2]&1)) }},
 		{esc, 'r'}: {"ESC r", exactly(3), nil},
-		{esc, 't'}: {"ESC t", exactly(3), func(m *machine, b []byte) { m.st.page = b[2] }},
+		{esc, 't'}: {"ESC t", exactly(3), (*machine).doPage},
 		{esc, '{'}: {"ESC {", exactly(3), func(m *machine, b []byte) { m.st.upside = b[2]&1 != 0 }},
 
 		{fs, '!'}: {"FS !", exactly(3), (*machine).doHanziMode},
@@ -179,7 +179,11 @@ func init() { // not a literal: the functions refer to the table
 		}, func(m *machine, b []byte) { m.graphics(b[7:], b) }},
 	}
 	t[[2]byte{esc, '('}] = command{"ESC (", at(5, 3, 1), skipped}
-	t[[2]byte{fs, '('}] = command{"FS (", at(5, 3, 1), skipped}
+	t[[2]byte{fs, '('}] = command{"FS (", at(5, 3, 1), func(m *machine, b []byte) {
+		if b[2] != 'A' { // A chooses a hanzi font: there is one
+			skipped(m, b)
+		}
+	}}
 	commands = t
 }
 

@@ -2,6 +2,7 @@ package escpos
 
 import (
 	"image"
+	"strings"
 
 	"github.com/hajimehoshi/bitmapfont/v3"
 	xfont "golang.org/x/image/font"
@@ -70,6 +71,10 @@ func cell(r rune, wide bool) (bitmap, bool) {
 	if r == ' ' || r == 0x3000 {
 		return b, true
 	}
+	if i := strings.IndexRune(boxes, r); i >= 0 && !wide { // the face has some of these only
+		b.box(boxArms[i/len("─")])
+		return b, true
+	}
 	dr, mask, mp, _, ok := face.Glyph(fixed.P(0, 0), r)
 	if !ok {
 		return b, false
@@ -85,6 +90,20 @@ func cell(r rune, wide bool) (bitmap, bool) {
 		}
 	}
 	return b, ink
+}
+
+// boxes are the characters that frames are made of, boxArms which of up 1, down 2, left 4 and right 8 each has.
+const boxes = "─│┌┐└┘├┤┬┴┼╭╮╰╯"
+
+var boxArms = [...]byte{12, 3, 10, 6, 9, 5, 11, 7, 14, 13, 15, 10, 6, 9, 5}
+
+func (b bitmap) box(arms byte) {
+	x, y := b.w/2, b.h/2
+	for i, r := range [...][4]int{{x, 0, x + 1, y + 1}, {x, y, x + 1, b.h}, {0, y, x + 1, y + 1}, {x, y, b.w, y + 1}} {
+		if arms&(1<<i) != 0 {
+			b.fill(r[0], r[1], r[2], r[3])
+		}
+	}
 }
 
 // smooth doubles a picture and rounds the corners of slanted strokes (the rule known as Scale2x): a dot takes the colour of two

@@ -231,16 +231,19 @@ func (m *machine) doBarcode(b []byte) {
 	bits = bits.scale(m.st.barWidth, m.st.barHeight)
 	shown := visible([]byte(text))
 	if m.st.hri == 1 || m.st.hri == 3 {
-		m.caption(shown)
+		m.caption(shown, bits.w)
 	}
 	m.print(bits, "[bar code "+shown+"]", true)
 	if m.st.hri == 2 || m.st.hri == 3 {
-		m.caption(shown)
+		m.caption(shown, bits.w)
 	}
 }
 
-// caption prints the characters of a bar code, centred on it as far as the alignment allows.
-func (m *machine) caption(s string) {
+// caption prints the characters of a bar code in the middle of its width.
+func (m *machine) caption(s string, width int) {
+	if m.st.align == 0 {
+		m.x = max(width-len(s)*12, 0) / 2
+	}
 	for _, r := range s {
 		m.put(r, false)
 	}

@@ -213,11 +213,26 @@ func (m *machine) broken() {
 // codePages by the numbers of ESC t.
 var codePages = map[byte]*charmap.Charmap{
 	0: charmap.CodePage437, 2: charmap.CodePage850, 3: charmap.CodePage860, 4: charmap.CodePage863, 5: charmap.CodePage865,
-	16: charmap.Windows1252, 17: charmap.CodePage866, 18: charmap.CodePage852, 19: charmap.CodePage858,
+	15: charmap.ISO8859_7, 16: charmap.Windows1252, 17: charmap.CodePage866, 18: charmap.CodePage852, 19: charmap.CodePage858,
+	39: charmap.ISO8859_2, 40: charmap.ISO8859_15, 45: charmap.Windows1250, 46: charmap.Windows1251, 47: charmap.Windows1253,
+	48: charmap.Windows1254, 49: charmap.Windows1255, 50: charmap.Windows1256, 51: charmap.Windows1257, 52: charmap.Windows1258,
 }
+
+func (m *machine) doPage(b []byte) {
+	m.st.page = b[2]
+	if _, ok := codePages[b[2]]; !ok && b[2] != 1 {
+		m.note(fmt.Sprintf("not drawn: code page %d", b[2]), b)
+	}
+}
+
+// katakana is page 1 from 80 on: what receipts use of it are its lines.
+var katakana = []rune("▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├▔─│▕┌┐└┘╭╮╰╯")
 
 // codePage is the character of a byte above 7F outside of Chinese mode.
 func codePage(page, c byte) rune {
+	if i := int(c) - 0x80; page == 1 && i < len(katakana) {
+		return katakana[i]
+	}
 	cm, ok := codePages[page]
 	if !ok {
 		cm = charmap.CodePage437

@@ -150,7 +150,7 @@ func schemeOf(aid string) string {
 func aboutCard(p card.Profile) Words {
 	switch x := p.Expect; {
 	case p.Host.PIN != "" && p.Host.PIN != p.PIN:
-		return Words{"银行不认此密码", "bank knows another PIN"}
+		return Words{"银行不认此密码", "bank has another PIN"}
 	case x.Start == "blocked":
 		return Words{"应用被锁定", "application blocked"}
 	case x.Start == "approved":

@@ -86,7 +86,7 @@ func newHardware(w *World) (*hardware, error) {
 	if h.hostAddr, err = h.host.Start(); err != nil {
 		return h, fmt.Errorf("the acquirer: %w", err)
 	}
-	h.gateway = alipay.New(alipay.Options{Trace: trace})
+	h.gateway = alipay.New(alipay.Options{Trace: trace, Keys: w.opt.walletKeys})
 	if h.gatewayURL, err = h.gateway.Start(); err != nil {
 		return h, fmt.Errorf("the wallet gateway: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"posd/sim"
+	"posd/sim/alipay"
 	"posd/sim/card"
 	"posd/sim/escpos"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	Timeouts map[string]int // seconds, for posd's [timeouts]: see TimeoutNames
 	Fast     bool           // devices answer without the delays of real ones; for tests
 	Env      []string       // added to posd's environment
+
+	walletKeys *alipay.Keys // fresh ones when nil
 }
 
 // World is a running virtual terminal.

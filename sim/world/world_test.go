@@ -8,13 +8,24 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"posd/hal"
 	"posd/sim"
+	"posd/sim/alipay"
 )
+
+// walletKeys are made once: RSA keys take their time.
+var walletKeys = sync.OnceValue(func() *alipay.Keys {
+	k, err := alipay.NewKeys()
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
 
 func newWorld(t *testing.T, o Options) *World {
 	t.Helper()
@@ -22,7 +33,7 @@ func newWorld(t *testing.T, o Options) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Posd, o.Fast = self, true
+	o.Posd, o.Fast, o.walletKeys = self, true, walletKeys()
 	if o.Env == nil {
 		o.Env = []string{fakePosd + "=run"}
 	}
@@ -110,8 +121,7 @@ func TestLife(t *testing.T) {
 	for w.State().Power {
 		<-w.Changed()
 	}
-	w.mu.Lock() // the sequence is over
-	w.mu.Unlock()
+	w.PowerCut() // nothing to do, but it waits until the sequence is over
 	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("posd lives on without power: %v", err)
 	}
@@ -153,12 +163,11 @@ func TestPosdThatEndsByItself(t *testing.T) {
 	w := newWorld(t, Options{Env: []string{fakePosd + "=crash"}, Dir: t.TempDir()})
 	do(t, w, "power on")
 	do(t, w, "wait world=ended")
-	do(t, w, "wait posd=luck timeout=1s nth=1")
 	if s := w.State(); s.Posd != "exit status 7" || !s.Power {
 		t.Errorf("state %+v", s)
 	}
-	if s := do(t, w, "trace source=posd").([]sim.Event); len(s) != 1 {
-		t.Errorf("%d lines of posd", len(s))
+	if s := do(t, w, "trace source=posd").([]sim.Event); len(s) != 1 || s[0].Summary != "panic: out of luck" {
+		t.Errorf("posd said %v", s)
 	}
 	key, err := os.ReadFile(w.path("pinpad.key"))
 	if err != nil {
@@ -299,11 +308,18 @@ func TestWaitSeesWhatHappenedSinceTheAction(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	self, _ := os.Executable()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(t.TempDir(), "posd")
+	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, o := range map[string]Options{
 		"no such posd":   {Posd: "/nonexistent/posd"},
 		"a directory":    {Posd: "/"},
-		"no program":     {Posd: "/etc/hostname"},
+		"no program":     {Posd: text},
 		"bad time limit": {Posd: self, Timeouts: map[string]int{"sleep": 3}},
 		"zero limit":     {Posd: self, Timeouts: map[string]int{"card": 0}},
 	} {

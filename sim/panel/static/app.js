@@ -45,18 +45,23 @@ paper.start(go);
 setLanguage(chosen() ? language() : catalog.lang, chosen());
 for (const b of $('langs').children) b.addEventListener('click', () => setLanguage(b.dataset.lang));
 
+let state;
+function show(s) {
+  state = s;
+  terminal.show(s);
+  wallet.show(s);
+  faults.show(s);
+  const lamp = $('lamp');
+  const how = s.power ? (s.posd === 'running' ? 'on' : 'exited') : 'off';
+  lamp.dataset.state = how;
+  lamp.textContent = t(how);
+  $('screen').textContent = how === 'exited' ? s.posd : s.power ? s.screen : '';
+}
+onLanguage(() => { if (state) show(state); });
+
 let connected = true;
 listen({
-  state(s) {
-    terminal.show(s);
-    wallet.show(s);
-    faults.show(s);
-    const lamp = $('lamp');
-    const how = s.power ? (s.posd === 'running' ? 'on' : 'exited') : 'off';
-    lamp.dataset.state = how;
-    lamp.textContent = t(how);
-    $('screen').textContent = s.power ? s.screen : '';
-  },
+  state: show,
   lcd: terminal.draw,
   paper: paper.show,
   trace: trace.add,

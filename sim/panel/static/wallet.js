@@ -68,6 +68,8 @@ function drawPhones() {
     const button = (name, key, ...args) => {
       const b = el('button', `mini ${name}`, t(key));
       b.dataset.testid = `phone-${p.id}-${name}`;
+      b.title = t(`${key}hint`);
+      b.setAttribute('aria-label', `${pick(p.name)}: ${b.title}`);
       b.addEventListener('click', () => { b.blur(); go(...args); });
       buttons.append(b);
     };
