@@ -236,7 +236,7 @@ func (d *Dev) print(ctx context.Context, chunks []chunk, job *Stopped) error {
 		}
 	}
 	for _, c := range chunks {
-		for inFlight > 0 && inFlight+len(c.data) > 99999 {
+		for inFlight > 0 && inFlight+len(c.data) > d.o.InFlight {
 			before := d.owed
 			if err := d.progress(ctx); err != nil {
 				return err
