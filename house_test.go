@@ -103,8 +103,15 @@ func TestArrows(t *testing.T) {
 // The test must know a forbidden arrow when it sees one.
 func TestArrowsKnowsWrong(t *testing.T) {
 	for _, c := range [][2]string{
-		{"posd/emv", "posd/journal"}, {"posd/emv", "posd/hal"}, {"posd/txn", "posd/hal"}, {"posd/txn", "posd/sim/card"}, {"posd/hal/ccid", "posd/emv"},
-		{"posd/sim/world", "posd/txn"}, {"posd/qrpay", "posd/keypad"}, {"posd/cmd/posd", "posd/sim"}, {"posd/vault", "posd/emv"},
+		{"posd/emv", "posd/journal"},
+		{"posd/emv", "posd/hal"},
+		{"posd/txn", "posd/hal"},
+		{"posd/txn", "posd/sim/card"},
+		{"posd/hal/ccid", "posd/emv"},
+		{"posd/sim/world", "posd/txn"},
+		{"posd/qrpay", "posd/keypad"},
+		{"posd/cmd/posd", "posd/sim"},
+		{"posd/vault", "posd/emv"},
 	} {
 		if mayImport(c[0], c[1]) {
 			t.Errorf("%s -> %s was allowed", c[0], c[1])

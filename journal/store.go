@@ -12,6 +12,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Options are the ways to open a store.
@@ -119,10 +120,10 @@ func openBolt(path string, maxSize int) (*bolt.DB, error) {
 		MaxSize:        maxSize,
 	})
 	if err != nil {
-		if errors.Is(err, bolt.ErrTimeout) {
+		if errors.Is(err, bolterrors.ErrTimeout) {
 			return nil, fmt.Errorf("journal: %s is in use by another process", path)
 		}
-		if errors.Is(err, bolt.ErrInvalid) || errors.Is(err, bolt.ErrChecksum) || errors.Is(err, bolt.ErrVersionMismatch) {
+		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		return nil, fmt.Errorf("journal: open: %w", err)
@@ -449,7 +450,7 @@ func syncDir(dir string) error {
 // records are read from a copy of what is durable at this moment.
 func ReadFile(path string, f func(Record) error) error {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		copied, cerr := os.CreateTemp("", "posd-journal-*.db")
 		if cerr != nil {
 			return fmt.Errorf("journal: %w", cerr)

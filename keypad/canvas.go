@@ -81,8 +81,9 @@ func (c *canvas) shape(col color.Color, outlines ...[]pt) {
 			x0, y0, x1, y1 = min(x0, p.x), min(y0, p.y), max(x1, p.x), max(y1, p.y)
 		}
 	}
-	b := image.Rect(int(math.Floor(x0)), int(math.Floor(y0)), int(math.Ceil(x1)), int(math.Ceil(y1)))
-	if b.Empty() || !b.Overlaps(c.img.Rect) {
+	// The rasteriser clips what is outside of its own bounds, but not its bounds to the picture.
+	b := image.Rect(int(math.Floor(x0)), int(math.Floor(y0)), int(math.Ceil(x1)), int(math.Ceil(y1))).Intersect(c.img.Rect)
+	if b.Empty() {
 		return
 	}
 	c.ras.Reset(b.Dx(), b.Dy())

@@ -122,8 +122,8 @@ func (c *Console) present(v view) {
 	c.gen++
 	c.shown = v
 	c.redraw()
-	if left := v.Until.Sub(c.now()); !v.Until.IsZero() && left > 0 {
-		go c.countdown(c.gen, left)
+	if !v.Until.IsZero() {
+		c.countdown(c.gen, v.Until.Sub(c.now()))
 	}
 }
 
@@ -135,24 +135,25 @@ func (c *Console) update(v view) {
 	c.redraw()
 }
 
-// countdown redraws each second until the screen is replaced or its time is over. The number of rounds is fixed at the start, so
-// that a wall clock which is set back cannot keep it alive.
+// countdown redraws each second until the screen is replaced or its time is over; the caller holds mu. The number of rounds is
+// fixed at the start, so that a wall clock which is set back cannot keep it alive. Between rounds there is only a timer, no
+// goroutine that a test or the end of the program would have to wait for.
 func (c *Console) countdown(gen uint64, left time.Duration) {
-	first := left % time.Second
-	if first == 0 {
-		first = time.Second
+	if left <= 0 {
+		return
 	}
-	for t := first; left > 0; t = time.Second {
-		time.Sleep(t)
-		left -= t
+	step := left % time.Second
+	if step == 0 {
+		step = time.Second
+	}
+	time.AfterFunc(step, func() {
 		c.mu.Lock()
-		if c.gen != gen {
-			c.mu.Unlock()
-			return
+		defer c.mu.Unlock()
+		if c.gen == gen {
+			c.redraw()
+			c.countdown(gen, left-step)
 		}
-		c.redraw()
-		c.mu.Unlock()
-	}
+	})
 }
 
 // redraw draws the present screen; the caller holds mu. A display that fails is logged once and tried again each time: the

@@ -230,11 +230,12 @@ func TestConfirmAndPress(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			go func() {
-				for ctx.Err() == nil {
-					time.Sleep(time.Second)
+				for {
 					select {
-					case d.keys <- '5':
+					case <-time.After(time.Second):
+						d.keys <- '5' // read at once, or buffered
 					case <-ctx.Done():
+						return
 					}
 				}
 			}()

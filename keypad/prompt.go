@@ -2,6 +2,7 @@ package keypad
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -131,7 +132,8 @@ func (c *Console) Idle(ctx context.Context, s Screen) (Key, error) {
 	for {
 		now := c.now()
 		k, err := c.next(ctx, time.Minute-time.Duration(now.Second())*time.Second-time.Duration(now.Nanosecond()))
-		if err != ErrTimeout { //nolint: the sentinel itself, from next
+		// The context's own cause may be ErrTimeout too.
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrTimeout) {
 			return k, err
 		}
 		c.mu.Lock()

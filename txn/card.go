@@ -446,9 +446,11 @@ func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error
 // OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
 func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
 	screen := func(n int) keypad.Screen {
-		return keypad.Screen{Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
+		return keypad.Screen{
+			Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
 			Body:  []keypad.Text{keypad.T(keypad.PINBody)},
-			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}}
+			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
+		}
 	}
 	h.t.Console.Show(screen(0))
 	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{

@@ -157,8 +157,10 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 		}
 		var p qrpay.Plan
 		if len(w.Plan) > 0 && json.Unmarshal(w.Plan, &p) == nil {
-			part.Plan = &printer.PlanPart{Periods: p.Periods, SellerPays: p.Payer == qrpay.PayerSeller, Fee: p.Fee, First: p.First, Each: p.Each,
-				BuyerTotal: p.BuyerTotal, SellerNet: p.SellerNet}
+			part.Plan = &printer.PlanPart{
+				Periods: p.Periods, SellerPays: p.Payer == qrpay.PayerSeller, Fee: p.Fee, First: p.First, Each: p.Each,
+				BuyerTotal: p.BuyerTotal, SellerNet: p.SellerNet,
+			}
 		}
 		out.Wallet = part
 	}

@@ -246,8 +246,10 @@ func (t *Terminal) sellToWallet(ctx context.Context, w Wallet, name string, o qr
 					return t.show(ctx, storeProblem(err))
 				}
 			}
-			t.Console.Show(keypad.Screen{Name: "cancelling", Mood: keypad.Doubt, Title: keypad.T(keypad.BusyCancel), Amount: &o.Amount,
-				Body: []keypad.Text{keypad.T(keypad.UnknownBody)}})
+			t.Console.Show(keypad.Screen{
+				Name: "cancelling", Mood: keypad.Doubt, Title: keypad.T(keypad.BusyCancel), Amount: &o.Amount,
+				Body: []keypad.Text{keypad.T(keypad.UnknownBody)},
+			})
 			if err := sleep(ctx, a.Wait); err != nil {
 				return err
 			}
@@ -272,8 +274,10 @@ func (t *Terminal) sellToWallet(ctx context.Context, w Wallet, name string, o qr
 func (t *Terminal) waitForBuyer(ctx context.Context, o qrpay.Order, qr string, d time.Duration, began time.Time) (stop bool) {
 	wait, release := t.Console.Cancellable(ctx)
 	defer release()
-	s := keypad.Screen{Name: "buyer-wait", Mood: keypad.Busy, Title: keypad.T(keypad.BuyerWait), Amount: &o.Amount,
-		Body: []keypad.Text{keypad.T(keypad.BuyerWaitBody)}, Hints: cancelHint()}
+	s := keypad.Screen{
+		Name: "buyer-wait", Mood: keypad.Busy, Title: keypad.T(keypad.BuyerWait), Amount: &o.Amount,
+		Body: []keypad.Text{keypad.T(keypad.BuyerWaitBody)}, Hints: cancelHint(),
+	}
 	total := t.Config.Contract.TotalWait
 	if qr != "" {
 		s.Name, s.Mood, s.Title, s.QR = "show-code", keypad.Plain, keypad.T(keypad.ShowTitle), qr

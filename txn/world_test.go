@@ -427,6 +427,7 @@ func (r *reader) WaitInserted(ctx context.Context) error {
 	}
 	return nil
 }
+
 func (r *reader) WaitRemoved(ctx context.Context) error {
 	if r.w().choose("remove", 3, 2) == 1 {
 		<-ctx.Done()
@@ -482,9 +483,11 @@ func (s *session) Outcome() emv.Outcome {
 	}
 	return emv.Declined
 }
+
 func (s *session) Result() emv.Result {
 	return emv.Result{AID: []byte{0xA0}, Label: "DEBIT", PAN: testPAN, PSN: "01", Expiry: "3012", Track2: testPAN + "D30122200000", Cryptogram: []byte{1}, OnlinePIN: true}
 }
+
 func (s *session) Complete(_ context.Context, a emv.HostAnswer) (emv.Outcome, error) {
 	if s.done {
 		s.w.violated("second GENERATE AC twice")
@@ -517,6 +520,7 @@ func (k *keys) Install(context.Context, vault.WorkingKeys) error {
 	k.ready, k.stored = true, true
 	return nil
 }
+
 func (k *keys) EnterPIN(_ context.Context, r vault.PINEntry) (vault.PINBlock, error) {
 	r.Progress(1)
 	switch k.w.choose("PIN", 6, 5) {
@@ -532,6 +536,7 @@ func (k *keys) EnterPIN(_ context.Context, r vault.PINEntry) (vault.PINBlock, er
 	r.Progress(4)
 	return vault.PINBlock{Block: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}}, nil
 }
+
 func (k *keys) Seal(plain, _ []byte) ([]byte, error) {
 	out := make([]byte, len(plain))
 	for i, b := range plain {

@@ -182,8 +182,10 @@ func (m *machine) info(ctx context.Context) {
 		{Label: keypad.T(keypad.InfoTerminal), Value: keypad.Raw(c.TID)},
 		{Label: keypad.T(keypad.InfoVersion), Value: keypad.Raw(version)},
 	}
-	_ = m.console.Confirm(ctx, keypad.Screen{Name: "info", Title: keypad.T(keypad.MenuInfo), Rows: rows,
-		Hints: []keypad.Hint{{Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}})
+	_ = m.console.Confirm(ctx, keypad.Screen{
+		Name: "info", Title: keypad.T(keypad.MenuInfo), Rows: rows,
+		Hints: []keypad.Hint{{Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
+	})
 }
 
 func or(a, b string) string {

@@ -221,6 +221,7 @@ func TestBlockedWrite(t *testing.T) {
 		if s.Confirmed >= s.Total || s.Sent == 0 || s.Sent >= s.Total {
 			t.Errorf("%+v", s)
 		}
+		synctest.Wait()
 		p.deaf = nil
 		go p.serve()
 		p.printed = nil
@@ -249,6 +250,7 @@ func TestCancel(t *testing.T) {
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("it ended after %v", took)
 		}
+		synctest.Wait()
 		p.gsr = func(int) any { return byte(0) }
 		if err := d.Print(t.Context(), slip); err != nil {
 			t.Errorf("the next: %v", err)

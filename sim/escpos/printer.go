@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -138,7 +137,8 @@ func (p *Printer) EndPaperAfter(n int) {
 // Serve is the printer on a line until ctx ends (nil) or the line is gone (its error). It starts with power on: an empty receive
 // buffer and default styles; the paper keeps what is on it.
 func (p *Printer) Serve(ctx context.Context, line io.ReadWriter) error {
-	ctx, stop := context.WithCancel(ctx)
+	outer := ctx
+	ctx, stop := context.WithCancel(outer)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
@@ -157,8 +157,7 @@ func (p *Printer) Serve(ctx context.Context, line io.ReadWriter) error {
 
 	type deadliner interface{ SetDeadline(time.Time) error }
 	d, canStop := line.(deadliner)
-	if canStop {
-		_ = d.SetDeadline(time.Time{})
+	if canStop = canStop && d.SetDeadline(time.Time{}) == nil; canStop {
 		defer context.AfterFunc(ctx, func() { _ = d.SetDeadline(time.Unix(1, 0)) })()
 	}
 
@@ -187,8 +186,7 @@ func (p *Printer) Serve(ctx context.Context, line io.ReadWriter) error {
 	}
 	select {
 	case err := <-gone:
-		stop()
-		if ctxErr := context.Cause(ctx); ctxErr != nil && os.IsTimeout(err) {
+		if outer.Err() != nil {
 			return nil
 		}
 		return err
