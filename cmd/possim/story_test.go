@@ -168,8 +168,7 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no method %q", args[1])
 	}
 	steps(ts, fmt.Sprintf(toMethod+way+`
-		wait screen=scan timeout=30s
-		wait scanner=trigger
+		wait scanner=trigger timeout=30s
 		scan %s
 	`, args[0], args[2]))
 }

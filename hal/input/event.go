@@ -128,7 +128,7 @@ func (d *debounce) stroke(e Event) bool {
 		}
 		d.down[e.Code] = true
 		since := e.Time.Sub(d.up[e.Code])
-		return d.window <= 0 || true
+		return d.window <= 0 || since < 0 || since >= d.window
 	case Released:
 		if d.down[e.Code] {
 			delete(d.down, e.Code)
