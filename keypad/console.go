@@ -110,13 +110,17 @@ func (c *Console) Lang() Lang {
 // Say puts a Text into words of the present language.
 func (c *Console) Say(t Text) string { return t.In(c.Lang()) }
 
-// present logs and draws a new screen, and starts its countdown.
+// present draws a new screen, starts its countdown, and then logs it: who reads the log finds the screen on the display.
 func (c *Console) present(v view) {
-	e := c.log.Info().Str("screen", v.Name).Str("mood", v.Mood.String())
+	lang := c.draw(v)
+	e := c.log.Info().Str("screen", v.Name).Str("mood", v.Mood.String()).Str("lang", string(lang))
 	if v.Code != "" {
 		e = e.Str("code", v.Code)
 	}
 	e.Msg("screen")
+}
+
+func (c *Console) draw(v view) Lang {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gen++
@@ -125,6 +129,7 @@ func (c *Console) present(v view) {
 	if !v.Until.IsZero() {
 		c.countdown(c.gen, v.Until.Sub(c.now()))
 	}
+	return c.lang
 }
 
 // update redraws the present screen after a key: not logged, the countdown goes on.

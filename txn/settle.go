@@ -26,11 +26,21 @@ func (t *Terminal) Settle(ctx context.Context) error {
 	}
 	for _, r := range rs {
 		for _, d := range journal.Debts(r) {
-			switch d.Duty {
-			case journal.Receipt:
+			if d.Duty == journal.Receipt {
 				// Nobody can know how much of the interrupted copy is on paper: what is printed now says that it is a duplicate.
 				err = errors.Join(err, t.printCopies(ctx, r, true))
-			case journal.Tell:
+			}
+		}
+	}
+	return errors.Join(err, t.TellOwed(ctx))
+}
+
+// TellOwed shows the operator how transactions ended that did not end on their own screen. It needs no host.
+func (t *Terminal) TellOwed(ctx context.Context) error {
+	rs, err := t.Journal.Owed()
+	for _, r := range rs {
+		for _, d := range journal.Debts(r) {
+			if d.Duty == journal.Tell {
 				err = errors.Join(err, t.tell(ctx, r.No))
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"posd/emv"
-	"posd/hal"
 	"posd/hal/ccid"
 	"posd/hal/thermal"
 	"posd/printer"
@@ -43,17 +42,16 @@ func (c card) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
 	return out, cardError(err)
 }
 
-// cardError says whose fault it is: the card's (gone, mute) or the reader's.
+// cardError says whose fault it is: the card's (gone, mute, not speaking by the rules), the caller's (time is up), or else the reader's.
 func cardError(err error) error {
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, ccid.ErrProtocol), errors.Is(err, ccid.ErrBadATR):
+		return err
 	case errors.Is(err, ccid.ErrCardRemoved), errors.Is(err, ccid.ErrMute):
 		return fmt.Errorf("%w: %w", emv.ErrCardLost, err)
-	case errors.Is(err, ccid.ErrReader), errors.Is(err, hal.ErrUnplugged), errors.Is(err, ccid.ErrClosed):
-		return fmt.Errorf("%w: %w", txn.ErrReader, err)
 	}
-	return err
+	return fmt.Errorf("%w: %w", txn.ErrReader, err)
 }
 
 // paper makes a txn.Printer of the layout and the ESC/POS driver.
@@ -77,7 +75,7 @@ func (p paper) Print(ctx context.Context, r printer.Receipt) (begun bool, err er
 		return true, nil
 	}
 	var stopped *thermal.Stopped
-	begun = !errors.As(err, &stopped) || stopped.Sent > 0
+	begun = errors.As(err, &stopped) && stopped.Sent > 0
 	for _, m := range []struct{ driver, people error }{
 		{thermal.ErrPaperOut, printer.ErrPaperOut},
 		{thermal.ErrCoverOpen, printer.ErrCoverOpen},

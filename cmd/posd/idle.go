@@ -25,6 +25,9 @@ func (m *machine) serve(ctx context.Context) error {
 		}
 	}
 	for ctx.Err() == nil {
+		if err := m.term.TellOwed(ctx); err != nil { // settled in passing, before another sale
+			m.log.Warn().Err(err).Msg("telling the operator")
+		}
 		m.term.Status()
 		wait, cancel := context.WithTimeout(ctx, idleRound)
 		key, err := m.console.Idle(wait, m.idleScreen())

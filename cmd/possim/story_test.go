@@ -254,7 +254,7 @@ func cmdAgree(ts *testscript.TestScript, neg bool, args []string) {
 			if !r.Printed.Merchant || !r.Printed.Customer {
 				bad("record %d: approved and not printed", r.No)
 			}
-			if n := strings.Count(paper, fmt.Sprintf("%06d", r.STAN)); n < 2 {
+			if n := len(slipOf(r.STAN).FindAllString(paper, -1)); n < 2 {
 				bad("record %d: %d slips with trace number %06d on paper", r.No, n, r.STAN)
 			}
 		}
@@ -269,7 +269,7 @@ func cmdAgree(ts *testscript.TestScript, neg bool, args []string) {
 			if !r.Told {
 				bad("record %d is %q and the operator was not told", r.No, r.State)
 			}
-			if strings.Contains(paper, fmt.Sprintf("%06d", r.STAN)) {
+			if slipOf(r.STAN).MatchString(paper) {
 				bad("record %d is %q and has a slip", r.No, r.State)
 			}
 		}
@@ -290,6 +290,11 @@ func cmdAgree(ts *testscript.TestScript, neg bool, args []string) {
 	if (len(wrong) > 0) != neg {
 		ts.Fatalf("the books agree: %v; want %v\n%s\n%s", len(wrong) == 0, !neg, strings.Join(wrong, "\n"), bytes.Join(rawLines(raw), []byte("\n")))
 	}
+}
+
+// slipOf finds the line of a slip that names the trace number.
+func slipOf(stan uint32) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`(?m)^(凭证号|Voucher no\.) +%06d$`, stan))
 }
 
 func rawLines(raw []json.RawMessage) [][]byte {

@@ -192,14 +192,14 @@ func TestPlainFile(t *testing.T) {
 	}
 }
 
-// TestGrab: the device file is asked for exclusive use; /dev/null knows no such request.
+// TestGrab: the device file is asked for exclusive use; /dev/null knows no such request, nor does qemu's user emulation.
 func TestGrab(t *testing.T) {
 	f, err := os.OpenFile("/dev/null", os.O_RDONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := grab(f); !errors.Is(err, unix.ENOTTY) {
+	if err := grab(f); !errors.Is(err, unix.ENOTTY) && !errors.Is(err, unix.ENOSYS) {
 		t.Errorf("grab of /dev/null: %v", err)
 	}
 }

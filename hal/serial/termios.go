@@ -72,6 +72,9 @@ func (p *port) SetBaud(baud int) error {
 			return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 		}
 		t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
+		if err == unix.ENOSYS {
+			return fmt.Errorf("%d bit/s: %w: speeds without a name cannot be set here", baud, ErrBaud)
+		}
 		if err != nil {
 			return err
 		}
