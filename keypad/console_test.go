@@ -556,10 +556,28 @@ func TestLog(t *testing.T) {
 				t.Errorf("the log has %q:\n%s", bad, log)
 			}
 		}
-		if !strings.Contains(log, `"screen":"declined","mood":"bad","code":"51"`) || strings.Count(log, "\n") != 2 {
+		if !strings.Contains(log, `"screen":"declined","mood":"bad","lang":"zh","code":"51"`) || strings.Count(log, "\n") != 2 {
 			t.Errorf("log:\n%s", log)
 		}
 	})
+}
+
+// TestLogAfterDraw: a screen is on the display before its name is in the log.
+func TestLogAfterDraw(t *testing.T) {
+	d := newDesk(Options{})
+	drawn := -1
+	c := New(d.keys, d.lcd, Options{Log: zerolog.New(writer(func([]byte) { drawn = d.lcd.count() }))})
+	c.Show(Screen{Name: "show-code", QR: "x"})
+	if drawn != 1 {
+		t.Errorf("%d draws when the screen was logged", drawn)
+	}
+}
+
+type writer func(b []byte)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
 }
 
 // TestDisplayFails: a display that is gone is said once; the prompts work on.

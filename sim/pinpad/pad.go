@@ -191,6 +191,10 @@ func (p *Pad) Serve(ctx context.Context, line io.ReadWriter) error {
 		p.active = p.o.Slot
 		p.idle()
 	})
+	defer p.locked(func() { // the cable brings the power as well: nobody can type any more
+		p.entry, p.pending, p.mac, p.out = nil, nil, nil, nil
+		p.idle()
+	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	in := make(chan []byte)
 	ended := make(chan struct{})
