@@ -163,6 +163,7 @@ const (
 	HostDistrust  Msg = "host.distrust"
 	HostAnswerBad Msg = "host.answer.bad"
 	OwedFirst     Msg = "owed.first"
+	OwedFirstBody Msg = "owed.first.body"
 	DeviceCheck   Msg = "device.check"
 	JournalFull   Msg = "journal.full"
 	NotSignedOn   Msg = "signon.not"
@@ -366,6 +367,7 @@ var messages = map[Msg]message{
 	HostDistrust:  {"无法确认对方身份", "Host cannot be trusted"},
 	HostAnswerBad: {"答复无法验证", "Answer cannot be verified"},
 	OwedFirst:     {"有未完成交易，需先联网处理", "Earlier transactions must be finished first"},
+	OwedFirstBody: {"请检查网络，终端会自动继续处理", "Check the network. It goes on by itself."},
 	DeviceCheck:   {"请检查连接线后重试", "Check its cable, then try again"},
 	JournalFull:   {"存储故障，不能交易", "Storage fault, cannot sell"},
 	NotSignedOn:   {"尚未签到", "Not signed on"},

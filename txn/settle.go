@@ -245,8 +245,8 @@ func (t *Terminal) tell(ctx context.Context, no uint64) error {
 
 func (t *Terminal) owedProblem(err error) *Problem {
 	if errors.Is(err, ErrOwed) {
-		p := bad("U03", keypad.OwedFirst, keypad.HostDownBody, err)
-		p.Mood = keypad.Doubt
+		p := bad("U03", keypad.OwedFirst, keypad.OwedFirstBody, err)
+		p.Mood = keypad.Notice // a refusal: this sale has not begun
 		return p
 	}
 	return storeProblem(err)

@@ -192,8 +192,16 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 		return err
 	}
 	m.later(func() { _ = screen.Halt() })
+	// One queue from the keypad to the console, so that the console can drop what was typed before a prompt.
+	strokes := make(chan keypad.Key, input.Queue)
 	keys := input.New(input.Opts{
 		Path: b.Keypad.Path, Map: b.Keypad.Codes, Grab: b.Keypad.Grab, EventSize: b.Keypad.EventSize,
+		Sink: func(k input.Key) {
+			select {
+			case strokes <- keypad.Key(k.Rune):
+			default: // nobody reads: a cashier who hammers keys must not find them in the next prompt
+			}
+		},
 		Event: func(err error) {
 			if err != nil {
 				m.log.Warn().Err(err).Msg("keypad")
@@ -203,21 +211,6 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m.later(cancel)
 	go func() { _ = keys.Run(ctx) }()
-	strokes := make(chan keypad.Key)
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case k := <-keys.Keys():
-				select {
-				case strokes <- keypad.Key(k.Rune):
-				case <-ctx.Done():
-					return
-				}
-			}
-		}
-	}()
 	m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Log: m.log})
 	return nil
 }
