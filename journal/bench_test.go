@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"posd/internal/money"
 )
 
 // written is the number of bytes this process has passed to write(2) and pwrite(2) so far.
@@ -100,31 +98,15 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// filled makes a journal with n settled records, without a sync for each.
+// filled makes a journal with n settled records.
 func filled(b *testing.B, n int) *Store {
 	b.Helper()
-	s, err := Open(filepath.Join(b.TempDir(), "j.db"), Options{})
-	if err != nil {
+	path := filepath.Join(b.TempDir(), "j.db")
+	if err := Restore(path, settled(n)); err != nil {
 		b.Fatal(err)
 	}
-	s.db.NoSync = true
-	for i := range n {
-		r := card(int64(i + 1))
-		r.Card.Label, r.Card.AID, r.Card.Cryptogram, r.Card.TVR = "UNIONPAY DEBIT", "A000000333010101", "0102030405060708", "0000000000"
-		if i%2 == 1 {
-			r = wallet(int64(i+1), fmt.Sprintf("1000000120261123%08d", i))
-			r.Amount = money.Yuan(int64(i + 1))
-		}
-		r, err := s.Begin(r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := s.Move(r.No, Approved, "", func(r *Record) { r.Printed, r.Told = Prints{true, true}, true }); err != nil {
-			b.Fatal(err)
-		}
-	}
-	s.db.NoSync = false
-	if err := s.db.Sync(); err != nil {
+	s, err := Open(path, Options{})
+	if err != nil {
 		b.Fatal(err)
 	}
 	return s

@@ -3,6 +3,8 @@ package journal
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -348,6 +350,58 @@ func TestDamagedPages(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("no damaged page was noticed")
+	}
+}
+
+// settled is n records of which nothing is owed, cards and wallets in turn.
+func settled(n int) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		for i := range n {
+			r := card(int64(i + 1))
+			r.Card.Sealed, r.Card.Label, r.Card.AID, r.Card.Cryptogram, r.Card.TVR = nil, "UNIONPAY DEBIT", "A000000333010101", "0102030405060708", "0000000000"
+			if i%2 == 1 {
+				r = wallet(int64(i+1), fmt.Sprintf("1000000120261123%08d", i))
+			}
+			r.Version, r.No, r.STAN, r.Batch, r.State = version, uint64(i+1), uint32(i%MaxSTAN+1), 1, Approved
+			r.Printed, r.Told, r.Trail = Prints{true, true}, true, []Step{{State: Sent, At: day}, {State: Approved, At: day}}
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+func TestRestore(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "j.db")
+	if err := Restore(path, settled(50)); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckFile(path); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	m, _ := s.Meta()
+	if m.NextNo != 50+restoreGap || m.NextSTAN != 50+restoreGap || m.Totals.CardCount != 25 || m.Totals.WalletCount != 25 {
+		t.Errorf("meta %+v", m)
+	}
+	if err := Restore(path, settled(1)); err == nil {
+		t.Error("an existing journal was overwritten")
+	}
+	twice := func(yield func(Record) bool) {
+		for range 2 {
+			for r := range settled(1) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+	if err := Restore(filepath.Join(dir, "k.db"), twice); !errors.Is(err, ErrRecord) {
+		t.Errorf("the same number twice: %v", err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
 	}
 }
 

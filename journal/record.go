@@ -69,7 +69,8 @@ type Wallet struct {
 	Channel string          `json:"channel,omitempty"`
 	Plan    json.RawMessage `json:"plan,omitempty"` // the qrpay.Plan the cashier confirmed
 	TradeNo string          `json:"trade_no,omitempty"`
-	Buyer   string          `json:"buyer,omitempty"` // as masked by the gateway
+	Periods int             `json:"periods,omitempty"` // instalments as the gateway says they were really used; 0 when it does not say
+	Buyer   string          `json:"buyer,omitempty"`   // as masked by the gateway
 	Funds   []Fund          `json:"funds,omitempty"`
 	Code    string          `json:"code,omitempty"`
 	Tries   int             `json:"tries,omitempty"`

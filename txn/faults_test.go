@@ -160,6 +160,7 @@ func TestUndisturbed(t *testing.T) {
 			if s.name != "card" {
 				budget = 6
 			}
+			t.Logf("%s: %d durable commits, %d with sign-on", s.name, commits, w.j.Commits())
 			if commits > budget {
 				t.Errorf("%s: %d durable commits, the budget is %d", s.name, commits, budget)
 			}
@@ -217,4 +218,23 @@ func TestMain(m *testing.M) {
 func ExampleProblem() {
 	fmt.Println(bad("L01", "host.down", "host.down.body", errors.New("dial tcp: connection refused")))
 	// Output: L01: dial tcp: connection refused
+}
+
+func TestPlanOnTheSlip(t *testing.T) {
+	plan := qrpay.Plan{Periods: 6}
+	for _, c := range []struct {
+		name string
+		w    journal.Wallet
+		want bool
+	}{
+		{"gateway says nothing", journal.Wallet{}, true},
+		{"gateway says the same", journal.Wallet{Periods: 6}, true},
+		{"gateway says another", journal.Wallet{Periods: 3}, false},
+		{"paid by Huabei", journal.Wallet{Funds: []journal.Fund{{Channel: "PCREDIT"}}}, true},
+		{"paid from the balance", journal.Wallet{Funds: []journal.Fund{{Channel: "ALIPAYACCOUNT"}}}, false},
+	} {
+		if got := usedPlan(&c.w, plan); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"posd/journal"
 	"posd/keypad"
@@ -156,7 +157,7 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 			part.Funds = append(part.Funds, printer.FundLine{Channel: f.Channel, Minor: f.Minor})
 		}
 		var p qrpay.Plan
-		if len(w.Plan) > 0 && json.Unmarshal(w.Plan, &p) == nil {
+		if len(w.Plan) > 0 && json.Unmarshal(w.Plan, &p) == nil && usedPlan(w, p) {
 			part.Plan = &printer.PlanPart{
 				Periods: p.Periods, SellerPays: p.Payer == qrpay.PayerSeller, Fee: p.Fee, First: p.First, Each: p.Each,
 				BuyerTotal: p.BuyerTotal, SellerNet: p.SellerNet,
@@ -165,4 +166,18 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 		out.Wallet = part
 	}
 	return out
+}
+
+// usedPlan tells whether the buyer paid in the instalments that the cashier confirmed, as far as the gateway says: a slip must not promise
+// a plan that was not used.
+func usedPlan(w *journal.Wallet, p qrpay.Plan) bool {
+	if w.Periods != 0 {
+		return w.Periods == p.Periods
+	}
+	for _, f := range w.Funds {
+		if strings.HasPrefix(strings.ToLower(f.Channel), qrpay.ChannelHuabei) { // PCREDIT, pcreditpayInstallment
+			return true
+		}
+	}
+	return len(w.Funds) == 0 // not told: the order was restricted to this plan
 }

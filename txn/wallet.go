@@ -358,7 +358,7 @@ func alnum(s string) string {
 // paid copies what the journal keeps of a payment.
 func paid(r *journal.Record, res qrpay.Result) {
 	w := r.Wallet
-	w.TradeNo, w.Buyer, w.Code = res.TradeNo, res.Buyer, code(res)
+	w.TradeNo, w.Buyer, w.Code, w.Periods = res.TradeNo, res.Buyer, code(res), res.Periods
 	w.Funds = nil
 	for _, f := range res.Funds {
 		w.Funds = append(w.Funds, journal.Fund{Channel: f.Channel, Minor: f.Minor})

@@ -156,3 +156,11 @@ func logEvent(line []byte) sim.Event {
 	}
 	return e
 }
+
+// PID is the process number of the running posd, 0 without one. For measuring only.
+func (w *World) PID() int {
+	if p := w.child.Load(); p != nil && p.alive() {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
