@@ -101,6 +101,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		case <-trace:
 		case <-changed:
 		case <-beat.C:
+			// The deadline of the last message is long past.
+			if err := c.SetWriteDeadline(time.Now().Add(stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return
+			}
 			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil {
 				return
 			}
