@@ -15,6 +15,9 @@ export CGO_ENABLED := 0
 
 FUZZTIME ?= 10s
 
+# Language in which the virtual terminal starts: zh or en.
+TERMINAL_LANG ?= zh
+
 # Packages whose tests also run as 32-bit ARM, under emulation: everything that computes. The others are held by devices and processes.
 ARM_TESTS := ./internal/money ./journal ./emv/... ./qrpay ./netlink/iso8583 ./netlink/acquirer ./vault ./printer ./keypad ./txn
 
@@ -38,10 +41,10 @@ build: setup-run
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/posd ./cmd/possim
 
 run: build
-	$(BIN)/possim run -posd $(BIN)/posd
+	$(BIN)/possim run -lang $(TERMINAL_LANG) -posd $(BIN)/posd
 
 demo: build
-	$(BIN)/possim demo -posd $(BIN)/posd
+	$(BIN)/possim demo -lang $(TERMINAL_LANG) -posd $(BIN)/posd
 
 test: setup-test build test-go test-oracle test-arm
 
