@@ -2,18 +2,15 @@ package txn
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"posd/emv"
 	"posd/internal/money"
 	"posd/journal"
 	"posd/keypad"
 	"posd/netlink/acquirer"
-	"posd/vault"
 )
 
 // secrets is what a reversal needs of the card and what is kept only sealed.
@@ -316,85 +313,6 @@ func (t *Terminal) releaseCard(ctx context.Context) {
 	}
 }
 
-// SignOn fetches working keys and batch number (message 0800).
-func (t *Terminal) SignOn(ctx context.Context) error {
-	t.Console.Show(busy("sign-on", keypad.SignOnBusy, nil))
-	if err := t.connect(ctx); err != nil {
-		return err
-	}
-	stan, err := t.Journal.TakeSTAN()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, t.Config.HostWait)
-	defer cancel()
-	reply, err := t.Acquirer.SignOn(ctx, stan)
-	if err != nil {
-		t.setLink(keypad.LinkDown)
-		return err
-	}
-	if reply.Action != acquirer.Approve {
-		return &refusedSignOn{reply}
-	}
-	if err := t.Keys.Install(ctx, reply.Keys); err != nil {
-		return err
-	}
-	if reply.Batch != 0 {
-		ok, err := t.Journal.AdoptBatch(reply.Batch)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			t.Log.Warn().Uint32("batch", reply.Batch).Msg("host names another batch while the open one has transactions: kept")
-		}
-	}
-	t.signOnWanted = false
-	t.setLink(keypad.LinkUp)
-	t.Log.Info().Uint32("stan", stan).Msg("signed on")
-	return nil
-}
-
-// refusedSignOn is the host's no to a sign-on.
-type refusedSignOn struct{ reply acquirer.SignOnReply }
-
-func (e *refusedSignOn) Error() string {
-	return "txn: host refuses the sign-on with code " + e.reply.Code
-}
-
-func signOnProblem(err error) *Problem {
-	var no *refusedSignOn
-	if errors.As(err, &no) {
-		p := bad("L03", keypad.SignOnFailed, keypad.CallHelp, err)
-		p.Code, p.Advice = "L03-"+no.reply.Code, words(no.reply.Text)
-		return p
-	}
-	switch {
-	case errors.Is(err, vault.ErrKCV):
-		return bad("V02", keypad.SignOnFailed, keypad.CallHelp, err)
-	case errors.Is(err, vault.ErrPad):
-		return bad("P01", keypad.PINPadGone, keypad.DeviceCheck, err)
-	case errors.Is(err, journal.ErrStorage):
-		return storeProblem(err)
-	}
-	var f *acquirer.Failure
-	if errors.As(err, &f) {
-		return linkProblem(err)
-	}
-	return bad("L03", keypad.SignOnFailed, keypad.CallHelp, err)
-}
-
-func (t *Terminal) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, t.Config.HostWait)
-	defer cancel()
-	err := t.Acquirer.Connect(ctx)
-	if err != nil {
-		t.setLink(keypad.LinkDown)
-		return err
-	}
-	t.setLink(keypad.LinkUp)
-	return nil
-}
-
 func (t *Terminal) checkAmount(a money.Amount) *Problem {
 	if a.Minor <= 0 || a.Currency != t.Config.Currency || (t.Config.MaxAmount > 0 && a.Minor > t.Config.MaxAmount) {
 		p := bad("A01", keypad.AmountBad, keypad.AmountMax, fmt.Errorf("amount %d %s outside 1..%d", a.Minor, a.Currency, t.Config.MaxAmount))
@@ -421,89 +339,4 @@ func (t *Terminal) unseal(b []byte) (secrets, error) {
 	}
 	defer clear(plain)
 	return s, json.Unmarshal(plain, &s)
-}
-
-// cardholder is what the kernel may ask of the person at the terminal.
-type cardholder struct {
-	t      *Terminal
-	amount money.Amount
-	block  *[8]byte
-}
-
-// Choose shows the applications of the card (Book 1, 12.4).
-func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error) {
-	m := keypad.Menu{Name: "choose-application", Title: keypad.T(keypad.CardApp), Amount: &h.amount}
-	for _, c := range cs {
-		m.Options = append(m.Options, keypad.Option{Text: keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: c.Label, keypad.EN: c.Label}}})
-	}
-	i, err := h.t.Console.Choose(ctx, m)
-	if errors.Is(err, keypad.ErrCancelled) || errors.Is(err, keypad.ErrTimeout) {
-		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
-	}
-	return i, err
-}
-
-// OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
-func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
-	screen := func(n int) keypad.Screen {
-		return keypad.Screen{
-			Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
-			Body:  []keypad.Text{keypad.T(keypad.PINBody)},
-			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
-		}
-	}
-	h.t.Console.Show(screen(0))
-	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{
-		PAN: r.PAN, Amount: r.Amount, Timeout: h.t.Config.PINWait,
-		Progress: func(n int) { h.t.Console.Show(screen(n)) },
-	})
-	switch {
-	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
-		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
-	case errors.Is(err, vault.ErrPad):
-		h.t.Log.Error().Err(err).Msg("PIN pad")
-		return emv.PINPadFailed, nil // Book 4, 6.3.4.5: the TVR says so and the CVM list goes on
-	case err != nil:
-		return 0, err
-	case block.Empty:
-		return emv.PINBypassed, nil
-	}
-	h.block = &block.Block
-	h.t.Console.Show(busy("reading", keypad.CardReading, &h.amount))
-	return emv.PINEntered, nil
-}
-
-func mask(pan string) string {
-	if len(pan) < 10 {
-		return "******"
-	}
-	b := []byte(pan)
-	for i := 6; i < len(b)-4; i++ {
-		b[i] = '*'
-	}
-	return string(b)
-}
-
-func hexUpper(b []byte) string {
-	return strings.ToUpper(hex.EncodeToString(b))
-}
-
-func words(m map[string]string) keypad.Text {
-	w := map[keypad.Lang]string{}
-	for k, v := range m {
-		w[keypad.Lang(k)] = v
-	}
-	return keypad.Text{Words: w}
-}
-
-func busy(name string, title keypad.Msg, amount *money.Amount) keypad.Screen {
-	return keypad.Screen{Name: name, Mood: keypad.Busy, Title: keypad.T(title), Amount: amount}
-}
-
-func okHint() []keypad.Hint {
-	return []keypad.Hint{{Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}}
-}
-
-func cancelHint() []keypad.Hint {
-	return []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"posd/internal/money"
 	"posd/journal"
 	"posd/keypad"
 	"posd/netlink/acquirer"
@@ -250,10 +249,4 @@ func (t *Terminal) owedProblem(err error) *Problem {
 		return p
 	}
 	return storeProblem(err)
-}
-
-func trace(r journal.Record) string { return fmt.Sprintf("%06d", r.STAN) }
-
-func moneyText(minor int64, c money.Currency) keypad.Text {
-	return keypad.Raw(money.Amount{Minor: minor, Currency: c}.String())
 }

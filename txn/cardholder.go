@@ -1,0 +1,62 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"posd/emv"
+	"posd/internal/money"
+	"posd/keypad"
+	"posd/vault"
+)
+
+// cardholder is what the kernel may ask of the person at the terminal.
+type cardholder struct {
+	t      *Terminal
+	amount money.Amount
+	block  *[8]byte
+}
+
+// Choose shows the applications of the card (Book 1, 12.4).
+func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error) {
+	m := keypad.Menu{Name: "choose-application", Title: keypad.T(keypad.CardApp), Amount: &h.amount}
+	for _, c := range cs {
+		m.Options = append(m.Options, keypad.Option{Text: keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: c.Label, keypad.EN: c.Label}}})
+	}
+	i, err := h.t.Console.Choose(ctx, m)
+	if errors.Is(err, keypad.ErrCancelled) || errors.Is(err, keypad.ErrTimeout) {
+		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
+	}
+	return i, err
+}
+
+// OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
+func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
+	screen := func(n int) keypad.Screen {
+		return keypad.Screen{
+			Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
+			Body:  []keypad.Text{keypad.T(keypad.PINBody)},
+			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
+		}
+	}
+	h.t.Console.Show(screen(0))
+	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{
+		PAN: r.PAN, Amount: r.Amount, Timeout: h.t.Config.PINWait,
+		Progress: func(n int) { h.t.Console.Show(screen(n)) },
+	})
+	switch {
+	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
+		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
+	case errors.Is(err, vault.ErrPad):
+		h.t.Log.Error().Err(err).Msg("PIN pad")
+		return emv.PINPadFailed, nil // Book 4, 6.3.4.5: the TVR says so and the CVM list goes on
+	case err != nil:
+		return 0, err
+	case block.Empty:
+		return emv.PINBypassed, nil
+	}
+	h.block = &block.Block
+	h.t.Console.Show(busy("reading", keypad.CardReading, &h.amount))
+	return emv.PINEntered, nil
+}
