@@ -61,7 +61,7 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 // that the host can be reached, so that nobody types a PIN in vain.
 func (t *Terminal) prepareCard(ctx context.Context) *Problem {
 	t.Console.Show(busy("connect", keypad.BusyConnect, nil))
-	if err := t.payDebts(ctx, journal.CardSale); err != nil {
+	if err := t.payDebts(ctx, journal.CardSale, counted); err != nil {
 		return t.owedProblem(err)
 	}
 	if err := t.connect(ctx); err != nil {
@@ -283,7 +283,7 @@ func (t *Terminal) takeBack(ctx context.Context, rec journal.Record) error {
 		Name: "unknown", Mood: keypad.Doubt, Title: keypad.T(keypad.Unknown), Amount: &amount,
 		Body: []keypad.Text{keypad.T(keypad.BusyCancel), keypad.T(keypad.UnknownCard)},
 	})
-	if err := t.payDebts(ctx, rec.Kind); err != nil && !errors.Is(err, ErrOwed) {
+	if err := t.payDebts(ctx, rec.Kind, counted); err != nil && !errors.Is(err, ErrOwed) {
 		return t.show(ctx, t.owedProblem(err))
 	}
 	return t.tell(ctx, rec.No)

@@ -58,7 +58,7 @@ func play(s aStory, path []int) *world {
 		for powered(f) {
 			f = func() {
 				t = w.terminal()
-				_ = t.Settle(ctx)
+				_ = t.Settle(ctx, 0)
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func play(s aStory, path []int) *world {
 			w.violated("still owed after %d settlements: %+v", i, owed)
 			break
 		}
-		step(func() { _ = t.Settle(ctx) })
+		step(func() { _ = t.Settle(ctx, 0) })
 	}
 	w.quiet = true
 	before, _ := w.j.Meta()

@@ -16,9 +16,17 @@ import (
 // It runs at start and from the idle screen. What cannot be paid now stays owed; ErrOwed says that something did.
 //
 // Cutting the power anywhere in Settle and running it again ends in the same place: each step either is durable or is repeated.
-func (t *Terminal) Settle(ctx context.Context) error {
+//
+// hosts bounds what is done towards the hosts altogether, so that the operator is not kept waiting; 0 takes as long as it takes. Paper and
+// words are not bounded by it.
+func (t *Terminal) Settle(ctx context.Context, hosts time.Duration) error {
 	defer t.Status()
-	err := errors.Join(t.payDebts(ctx, journal.CardSale), t.payDebts(ctx, journal.WalletSale))
+	toHosts, cancel := ctx, func() {}
+	if hosts > 0 {
+		toHosts, cancel = context.WithTimeout(ctx, hosts)
+	}
+	err := errors.Join(t.payDebts(toHosts, journal.CardSale, patient), t.payDebts(toHosts, journal.WalletSale, patient))
+	cancel()
 	rs, jerr := t.Journal.Owed()
 	if jerr != nil {
 		return errors.Join(err, jerr)
@@ -47,9 +55,16 @@ func (t *Terminal) TellOwed(ctx context.Context) error {
 	return err
 }
 
+// Whether an unanswered reversal counts towards the profile's limit. From the idle screen the terminal is patient: it tries as long as it
+// takes. Before a sale each try counts, so that a host that never answers cannot keep the merchant from selling for ever.
+const (
+	patient = false
+	counted = true
+)
+
 // payDebts pays what is owed to the host of one kind of transaction, oldest first. It stops at the first debt that cannot be paid now
 // and returns ErrOwed: the next financial request of that kind must not overtake it.
-func (t *Terminal) payDebts(ctx context.Context, kind journal.Kind) error {
+func (t *Terminal) payDebts(ctx context.Context, kind journal.Kind, count bool) error {
 	rs, err := t.Journal.Owed()
 	if err != nil {
 		return err
@@ -61,7 +76,7 @@ func (t *Terminal) payDebts(ctx context.Context, kind journal.Kind) error {
 		for _, d := range journal.Debts(r) {
 			switch d.Duty {
 			case journal.Reverse:
-				err = t.reverse(ctx, r)
+				err = t.reverse(ctx, r, count)
 			case journal.Query, journal.Cancel:
 				err = t.resumeWallet(ctx, r)
 			}
@@ -74,7 +89,7 @@ func (t *Terminal) payDebts(ctx context.Context, kind journal.Kind) error {
 }
 
 // reverse sends the reversal of a card transaction (0400) and books its answer.
-func (t *Terminal) reverse(ctx context.Context, r journal.Record) error {
+func (t *Terminal) reverse(ctx context.Context, r journal.Record, count bool) error {
 	if t.Acquirer == nil || t.Keys == nil {
 		return fmt.Errorf("%w: no acquirer to send the reversal of record %d to", ErrOwed, r.No)
 	}
@@ -128,6 +143,9 @@ func (t *Terminal) reverse(ctx context.Context, r journal.Record) error {
 	t.Log.Warn().Err(err).Uint64("no", r.No).Uint32("stan", r.STAN).Int("tries", r.Card.Tries+1).Msg("reversal not answered")
 	if errors.As(err, &f) && !f.Sent {
 		return fmt.Errorf("%w: %w", ErrOwed, err) // no try: nothing left
+	}
+	if !count {
+		return fmt.Errorf("%w: %w", ErrOwed, err)
 	}
 	to, why := journal.Undoing, "unanswered"
 	if r.Card.Tries+1 >= t.Config.ReversalTries {

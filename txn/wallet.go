@@ -38,7 +38,7 @@ func (t *Terminal) SaleByWallet(ctx context.Context, amount money.Amount, way Wa
 		return t.show(ctx, p)
 	}
 	t.Console.Show(busy("connect", keypad.BusyConnect, &amount))
-	if err := t.payDebts(ctx, journal.WalletSale); err != nil {
+	if err := t.payDebts(ctx, journal.WalletSale, counted); err != nil {
 		return t.show(ctx, t.owedProblem(err))
 	}
 

@@ -34,6 +34,7 @@ type config struct {
 		Serial     string `toml:"serial"`
 		MaxAmount  int64  `toml:"max_amount"`
 		Operator   string `toml:"operator"`
+		UTCOffset  string `toml:"utc_offset"` // "+08:00"; "" is the system's time zone
 	} `toml:"terminal"`
 
 	Acquirer struct {
@@ -148,6 +149,8 @@ func (c *config) check() error {
 	want(t.MaxAmount > 0 && t.MaxAmount <= 999999999999, "terminal.max_amount", "must be 1 to 999999999999 minor units")
 	want(len(t.Operator) == 2, "terminal.operator", "must have 2 digits")
 	want(len(t.Serial) <= 8, "terminal.serial", "must have at most 8 characters (tag 9F1E)")
+	_, err = c.zone()
+	want(err == nil, "terminal.utc_offset", `must be of the form "+08:00"`)
 	a := c.Acquirer
 	if a.Profile != "" {
 		want(len(a.Addresses) > 0, "acquirer.addresses", "is missing")
@@ -167,6 +170,21 @@ func (c *config) check() error {
 		want(v >= 0 && v <= 600, "timeouts."+k, "must be 0 (default) to 600 seconds")
 	}
 	return errors.Join(errs...)
+}
+
+// zone is the time zone of the clock, the receipts and the dates given to cards. It is an offset and not a name, because a small system
+// has no time zone files.
+func (c *config) zone() (*time.Location, error) {
+	s := c.Terminal.UTCOffset
+	if s == "" {
+		return time.Local, nil
+	}
+	at, err := time.Parse("-07:00", s)
+	if err != nil {
+		return nil, err
+	}
+	_, offset := at.Zone()
+	return time.FixedZone(s, offset), nil
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -11,25 +11,33 @@ import (
 	"posd/txn"
 )
 
-// idleRound is how often the idle screen looks after what is owed and after the link.
-const idleRound = 30 * time.Second
+// How often the idle screen looks after what is owed: at first soon, then less and less, because the operator cannot type meanwhile.
+const (
+	idleRound    = 30 * time.Second
+	idleRoundMax = 10 * time.Minute
+	// bootPatience bounds what is done for hosts before the idle screen shows for the first time.
+	bootPatience = 20 * time.Second
+)
 
 // serve is the life of the terminal: what is owed first, then one key after the other. The event queue exists here only; a flow that is
 // started runs to its end before the next key is looked at.
 func (m *machine) serve(ctx context.Context) error {
 	m.console.Show(keypad.Screen{Name: "starting", Mood: keypad.Busy, Title: keypad.T(keypad.IdleStarting)})
-	m.lookAfter(ctx)
+	round := idleRound
+	_ = m.lookAfter(ctx, bootPatience)
+	boot, cancel := context.WithTimeout(ctx, bootPatience)
 	if m.term.Acquirer != nil && !m.term.Keys.Ready() {
-		if err := m.term.SignOn(ctx); err != nil { // not needed to start: the next sale signs on again and says what is wrong
+		if err := m.term.SignOn(boot); err != nil { // not needed to start: the next sale signs on again and says what is wrong
 			m.log.Warn().Err(err).Msg("sign-on at start")
 		}
 	}
+	cancel()
 	for ctx.Err() == nil {
 		if err := m.term.TellOwed(ctx); err != nil { // settled in passing, before another sale
 			m.log.Warn().Err(err).Msg("telling the operator")
 		}
 		m.term.Status()
-		wait, cancel := context.WithTimeout(ctx, idleRound)
+		wait, cancel := context.WithTimeout(ctx, round)
 		key, err := m.console.Idle(wait, m.idleScreen())
 		cancel()
 		switch {
@@ -39,28 +47,35 @@ func (m *machine) serve(ctx context.Context) error {
 				m.log.Error().Err(err).Msg("idle screen")
 				return err
 			}
-			m.lookAfter(ctx)
+			if m.lookAfter(ctx, 0) {
+				round = idleRound
+			} else {
+				round = min(2*round, idleRoundMax)
+			}
 		default:
 			m.onKey(ctx, key)
+			round = idleRound
 		}
 	}
 	return ctx.Err()
 }
 
-// lookAfter pays what is owed, if anything is.
-func (m *machine) lookAfter(ctx context.Context) {
+// lookAfter pays what is owed, if anything is, and tells whether nothing is left. hosts is as for txn.Settle.
+func (m *machine) lookAfter(ctx context.Context, hosts time.Duration) (clear bool) {
 	owed, err := m.term.Journal.Owed()
 	if err != nil {
 		m.log.Error().Err(err).Msg("journal")
-		return
+		return false
 	}
 	if len(owed) == 0 {
-		return
+		return true
 	}
 	m.console.Show(keypad.Screen{Name: "settling", Mood: keypad.Busy, Title: keypad.T(keypad.BusySettle)})
-	if err := m.term.Settle(ctx); err != nil {
+	err = m.term.Settle(ctx, hosts)
+	if err != nil {
 		m.log.Warn().Err(err).Int("owed", len(owed)).Msg("not everything could be settled")
 	}
+	return err == nil
 }
 
 func (m *machine) idleScreen() keypad.Screen {
@@ -163,7 +178,7 @@ func (m *machine) menu(ctx context.Context) {
 		{keypad.MenuLang, m.switchLanguage},
 		{keypad.MenuSignOn, func() { m.ended(m.term.SignOnByHand(ctx)) }},
 		{keypad.MenuEcho, func() { m.ended(m.term.EchoByHand(ctx)) }},
-		{keypad.MenuSettle, func() { m.lookAfter(ctx) }},
+		{keypad.MenuSettle, func() { _ = m.lookAfter(ctx, 0) }},
 		{keypad.MenuInfo, func() { m.info(ctx) }},
 	}
 	menu := keypad.Menu{Name: "menu", Title: keypad.T(keypad.MenuTitle)}

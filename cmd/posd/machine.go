@@ -77,6 +77,15 @@ func load(boardPath, configPath string) (*settings, error) {
 	return s, errors.Join(errs...)
 }
 
+// now is the wall clock in the terminal's time zone.
+func (s *settings) now() func() time.Time {
+	zone, err := s.conf.zone()
+	if err != nil {
+		zone = time.Local // refused by check
+	}
+	return func() time.Time { return time.Now().In(zone) }
+}
+
 func (s *settings) line() (netlink.Config, error) {
 	t, err := s.tls()
 	return netlink.Config{Addresses: s.conf.Acquirer.Addresses, TLS: t, IdleClose: 2 * time.Minute}, err
@@ -144,7 +153,7 @@ func build(ctx context.Context, s *settings, log zerolog.Logger) (_ *machine, er
 
 	t := s.conf.Terminal
 	m.term = &txn.Terminal{
-		Console: m.console, Journal: store, Now: time.Now, Rand: rand.Reader, Log: log, Wallets: map[string]txn.Wallet{},
+		Console: m.console, Journal: store, Now: s.now(), Rand: rand.Reader, Log: log, Wallets: map[string]txn.Wallet{},
 		Config: txn.Config{
 			MID: t.MID, TID: t.TID, MerchantZH: t.MerchantZH, MerchantEN: t.MerchantEN, Operator: t.Operator, Currency: money.Currency(t.Currency), MaxAmount: t.MaxAmount,
 			CardWait: seconds(s.conf.Timeouts.Card), PINWait: seconds(s.conf.Timeouts.PIN), ScanWait: seconds(s.conf.Timeouts.Scan),
@@ -211,7 +220,7 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m.later(cancel)
 	go func() { _ = keys.Run(ctx) }()
-	m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Log: m.log})
+	m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
 	return nil
 }
 
