@@ -71,7 +71,6 @@ type walletConfig struct {
 	PublicKey  string `toml:"public_key"`
 	CA         string `toml:"ca"`
 	Contract   string `toml:"contract"`
-	SellerName string `toml:"seller_name"`
 	Timeout    int    `toml:"timeout"` // seconds for one request
 	ServerName string `toml:"server_name"`
 	Provider   string `toml:"service_provider_id"` // of an ISV, sys_service_provider_id

@@ -101,7 +101,7 @@ func (w *World) config() ([]byte, error) {
 		"emv": table{"parameters": "emv.toml"},
 		"wallets": table{"alipay": table{
 			"gateway": w.hw.gatewayURL, "app_id": w.hw.gateway.AppID(), "private_key": "alipay-app.key", "public_key": "alipay.pub",
-			"ca": "alipay-ca.pem", "contract": "alipay.toml", "seller_name": "街角咖啡",
+			"ca": "alipay-ca.pem", "contract": "alipay.toml",
 		}},
 		"timeouts": limits,
 	})
