@@ -223,7 +223,7 @@ func enlarge(r rune, size int, w weight) glyph {
 	}
 	level := 0.40
 	if w == bold {
-		level = 0.285
+		level = 0.32
 	}
 	wd, ht := int(math.Ceil(float64(cols)*s)), int(math.Ceil(cellRows*s))
 	mask := image.NewAlpha(image.Rect(0, 0, wd, ht))

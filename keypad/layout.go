@@ -19,7 +19,9 @@ func (p *painter) plain(r image.Rectangle) {
 	}
 	title := lead(p.title) + p.gap/2
 	field := v.Amount != nil || v.typing || v.Entry != ""
-	if len(v.Rows) > 0 || v.ShowStar || field {
+	if len(v.Rows) > 0 && v.Amount != nil {
+		title = p.titleAmount(in) + p.gap/2
+	} else if len(v.Rows) > 0 || v.ShowStar || field {
 		p.text(image.Rect(in.Min.X, in.Min.Y, in.Max.X-cw, in.Min.Y+title), p.say(v.Title), p.title, bold, left, ink)
 	}
 	in.Min.Y += title
@@ -27,11 +29,6 @@ func (p *painter) plain(r image.Rectangle) {
 	body := p.lines()
 	switch {
 	case len(v.Rows) > 0:
-		if v.Amount != nil {
-			h := min(p.sizes.amount*3/4, in.Dy()/3)
-			p.amount(image.Rect(in.Min.X, in.Min.Y, in.Max.X, in.Min.Y+h), *v.Amount, h, left, ink)
-			in.Min.Y += h + p.gap
-		}
 		if body != "" {
 			in.Min.Y += p.paragraph(image.Rect(in.Min.X, in.Min.Y, in.Max.X, in.Max.Y), body, p.body, medium, left, dim) + p.gap/2
 		}
@@ -299,16 +296,22 @@ func (p *painter) beside(r image.Rectangle, fg, soft color.Color) {
 	p.code(r, soft)
 }
 
+// titleAmount sets the title at the left and the amount at the right of one line, and returns its height.
+func (p *painter) titleAmount(in image.Rectangle) int {
+	h := lead(p.title) * 3 / 2
+	w := in.Dx() * 11 / 20
+	p.amount(image.Rect(in.Max.X-w, in.Min.Y, in.Max.X, in.Min.Y+h), *p.v.Amount, h*11/10, right, ink)
+	p.text(image.Rect(in.Min.X, in.Min.Y, in.Max.X-w-p.gap, in.Min.Y+h), p.say(p.v.Title), p.title-2, bold, left, ink)
+	return h
+}
+
 // menu: options as cards with the number that chooses them, the selected one filled.
 func (p *painter) menu(r image.Rectangle) {
 	v := p.v
 	in := image.Rect(r.Min.X+p.pad, r.Min.Y+p.gap, r.Max.X-p.pad, r.Max.Y-p.gap)
 	head := lead(p.title)
 	if v.Amount != nil {
-		head = lead(p.title) * 3 / 2
-		w := in.Dx() * 11 / 20
-		p.amount(image.Rect(in.Max.X-w, in.Min.Y, in.Max.X, in.Min.Y+head), *v.Amount, head*11/10, right, ink)
-		p.text(image.Rect(in.Min.X, in.Min.Y, in.Max.X-w-p.gap, in.Min.Y+head), p.say(v.Title), p.title-2, bold, left, ink)
+		head = p.titleAmount(in)
 	} else {
 		p.text(image.Rect(in.Min.X, in.Min.Y, in.Max.X, in.Min.Y+head), p.say(v.Title), p.title, bold, left, ink)
 	}

@@ -332,7 +332,7 @@ var messages = map[Msg]message{
 	UnknownNext:  {"终端将自动查明结果", "The terminal will find out by itself"},
 	UnknownCard:  {"联网后自动冲正，请勿交付商品", "It will be reversed. Do not hand over the goods."},
 	Reversed:     {"交易已冲正", "Taken back"},
-	ReversedBody: {"款项将退回顾客", "The money returns to the customer"},
+	ReversedBody: {"暂扣款项将退回顾客", "Money held goes back to the customer"},
 	Cancelled:    {"已取消", "Cancelled"},
 	TimedOut:     {"操作超时", "Nobody pressed a key"},
 	AuthCode:     {"授权码", "Auth. code"},

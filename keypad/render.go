@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (p *painter) hints(r image.Rectangle) {
 	size := p.small
 	layout := func(words bool) (total int) {
 		items = items[:0]
-		for _, h := range p.v.Hints {
+		for _, h := range ordered(p.v.Hints) {
 			it := item{key: h.Key, name: p.keyName(h.Key), does: p.say(h.Text)}
 			if it.does == it.name || !words {
 				it.does = ""
@@ -171,6 +172,13 @@ func (p *painter) hints(r image.Rectangle) {
 		}
 		x += space
 	}
+}
+
+// ordered puts Cancel, Clear and Enter last and always in that order, red, yellow, green as on every keypad of the trade: a cashier
+// looks for a place before reading a word.
+func ordered(hints []Hint) []Hint {
+	rank := func(h Hint) int { return slices.Index([]Key{KeyCancel, KeyClear, KeyEnter}, h.Key) }
+	return slices.SortedStableFunc(slices.Values(hints), func(a, b Hint) int { return rank(a) - rank(b) })
 }
 
 func (p *painter) arrow(b image.Rectangle, up bool, col color.Color) {

@@ -53,6 +53,7 @@ func gallery(now time.Time) []view {
 			{T(PlanRowEach), Text{}.amount(21502), false},
 			{T(PlanRowFeeBuyer), Text{}.amount(5561), false},
 			{T(PlanRowTotal), Text{}.amount(129017), true},
+			{T(PlanRowNet), Text{}.amount(123456), false},
 		}}},
 		{Screen: Screen{Name: "insert", Title: T(CardInsert), Amount: &sum, Body: []Text{T(CardInsertBody)}, Hints: cancel, Until: now.Add(58 * time.Second)}},
 		{Screen: Screen{Name: "reading", Mood: Busy, Title: T(CardReading), Amount: &sum, Body: []Text{T(CardKeep)}}},

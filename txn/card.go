@@ -138,6 +138,7 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 	if err != nil {
 		return false, t.show(ctx, storeProblem(err))
 	}
+	t.current = rec.No
 	t.Console.Show(busy("authorising", keypad.BusyHost, &amount))
 	t.setLink(keypad.LinkBusy)
 	reply, err := t.exchangeSale(ctx, rec, s, holder)

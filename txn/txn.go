@@ -162,7 +162,8 @@ type Terminal struct {
 	Rand     io.Reader
 	Log      zerolog.Logger
 
-	signOnWanted bool // the host asked for it, or an answer's MAC was wrong
+	current      uint64 // the record that the last flow began: while it is "sent" its answer is waited for, not owed
+	signOnWanted bool   // the host asked for it, or an answer's MAC was wrong
 	link         keypad.Link
 	paperOut     bool
 }
@@ -183,7 +184,11 @@ func (k Contact) Start(ctx context.Context, c emv.Card, r emv.Request, ch emv.Ca
 func (t *Terminal) Status() {
 	owed := 0
 	if rs, err := t.Journal.Owed(); err == nil {
-		owed = len(rs)
+		for _, r := range rs {
+			if r.State == journal.Undoing || (r.State == journal.Sent && r.No != t.current) {
+				owed++
+			}
+		}
 	}
 	t.Console.SetStatus(keypad.Status{Link: t.link, Operator: t.Config.Operator, Owed: owed, Paper: t.paperOut})
 }

@@ -154,9 +154,8 @@ func planScreen(amount money.Amount, p qrpay.Plan) keypad.Screen {
 		fee = keypad.PlanRowFeeSeller
 	}
 	return keypad.Screen{
-		Name: "plan-confirm", Title: keypad.T(keypad.PlanConfirm),
+		Name: "plan-confirm", Title: keypad.T(keypad.PlanConfirm), Amount: &amount,
 		Rows: []keypad.Row{
-			{Label: keypad.T(keypad.PlanAmount), Value: m(amount.Minor)},
 			{Label: keypad.T(keypad.PlanRowPeriods), Value: keypad.T(keypad.PlanPeriods, p.Periods)},
 			{Label: keypad.T(keypad.PlanRowFirst), Value: m(p.First), Strong: true},
 			{Label: keypad.T(keypad.PlanRowEach), Value: m(p.Each), Strong: true},
@@ -214,6 +213,7 @@ func (t *Terminal) sellToWallet(ctx context.Context, w Wallet, name string, o qr
 		return t.show(ctx, storeProblem(err))
 	}
 
+	t.current = rec.No
 	t.Console.Show(busy("paying", keypad.BusyWallet, &o.Amount))
 	began := time.Now() // monotonic
 	pursuit := t.Config.Contract.Pursue(o)

@@ -1,5 +1,5 @@
 import {act, get, listen, Refused} from './api.js';
-import {t, setLanguage, language, chosen, onLanguage} from './i18n.js';
+import {t, setLanguage, language, chosen, onLanguage, refusal} from './i18n.js';
 import * as terminal from './terminal.js';
 import * as wallet from './wallet.js';
 import * as faults from './faults.js';
@@ -23,7 +23,7 @@ async function go(...args) {
   try {
     return await act(...args);
   } catch (e) {
-    tell(e instanceof Refused ? e.message : t('lost'));
+    tell(e instanceof Refused ? refusal(e.message) : t('lost'));
     return undefined;
   }
 }

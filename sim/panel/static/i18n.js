@@ -12,8 +12,8 @@ const words = {
   close: ['关闭', 'Close'],
   powercut: ['断电', 'POWER CUT'],
   poweron: ['通电', 'POWER ON'],
-  cutwhen: ['定时断电', 'Cut at the moment'],
-  cutnever: ['不设', 'not armed'],
+  cutwhen: ['到此时刻自动断电', 'Cut at the moment'],
+  cutnever: ['未设', 'not armed'],
   cutarmed: ['已设: ', 'armed: '],
   faults: ['故障', 'Faults'],
   allok: ['全部恢复', 'all well again'],
@@ -39,11 +39,10 @@ const words = {
   confirmhint: ['在手机上确认付款', 'confirm the payment on the phone'],
   refuse: ['拒绝', 'Refuse'],
   refusehint: ['在手机上拒绝付款', 'refuse the payment on the phone'],
-  display: ['显示屏', 'display'],
-  keypad: ['键盘', 'keypad'],
   contactless: ['非接触感应区', 'contactless landing zone'],
   window: ['扫码窗', 'scanner window'],
   paper: ['打印纸', 'paper'],
+  paperhint: ['滚轮上下查看，点击放大', 'scroll to read, click to enlarge'],
   receipt: ['小票', 'receipt'],
   language: ['页面语言', 'language of the page'],
   nothing: ['还没有记录', 'nothing yet'],
@@ -55,8 +54,28 @@ const words = {
   scanner: ['扫码器', 'Scanner'],
   pin: ['密码', 'PIN'],
   world: ['环境', 'World'],
-  posd: ['终端程序', 'posd'],
+  posd: ['终端', 'posd'],
+  display: ['显示屏', 'Display'],
+  keypad: ['键盘', 'Keypad'],
 };
+
+// What possim says when it refuses something that can be done on the page. It speaks English; scripts depend on the wording.
+const refusals = [
+  [/^the terminal has no power/, '终端没有电，按键无效'],
+  [/^nobody reads the keypad/, '终端程序没有读取键盘'],
+  [/^contactless is not supported/, '暂不支持挥卡，请插卡'],
+  [/is in the reader: remove it first$/, '读卡器里已有卡，请先拔卡'],
+  [/^there is no card in the reader/, '读卡器里没有卡'],
+  [/^there is no QR code on the display/, '显示屏上没有二维码'],
+  [/^the phone does not know what to do/, '手机无法识别屏幕上的码'],
+  [/^no payment waits for this phone/, '这部手机没有待确认的付款'],
+  [/^the PIN pad has no key/, '密码盘没有这个键'],
+];
+
+export function refusal(text) {
+  const r = language() === 'zh' && refusals.find(([re]) => re.test(text));
+  return r ? r[1] : text;
+}
 
 let lang = localStorage.getItem('possim.lang') || '';
 const followers = [];

@@ -7,6 +7,7 @@ let go;
 let now = {version: 0, height: 0, torn: 0};
 let shownTorn = -1;
 let viewing = 'paper';
+let pull = 0; // how far the paper is pushed back to read what came out first, in pixels of the page
 
 const source = (what) => `${what === 'paper' ? 'paper.png' : `receipts/${what}.png`}?v=${what === 'paper' ? now.version : 0}`;
 
@@ -41,6 +42,13 @@ function tray() {
   $('tray').replaceChildren(...list);
 }
 
+// scroll pushes the paper back into view by some pixels; 0 and less is its natural place.
+function scroll(px) {
+  const hidden = $('paper').querySelector('.sheet').offsetHeight - $('paper').clientHeight;
+  pull = Math.max(0, Math.min(px, hidden));
+  $('paper').style.setProperty('--pull', `${pull}px`);
+}
+
 async function tear() {
   const p = $('paper');
   if (p.hidden) return;
@@ -52,6 +60,17 @@ async function tear() {
 export function start(action) {
   go = action;
   $('paper').addEventListener('click', () => { $('paper').blur(); open('paper'); });
+  $('paper').addEventListener('wheel', (e) => {
+    e.preventDefault();
+    scroll(pull - e.deltaY);
+  }, {passive: false});
+  $('paper').addEventListener('keydown', (e) => {
+    const step = {ArrowUp: 40, ArrowDown: -40, PageUp: 110, PageDown: -110}[e.key];
+    if (!step) return;
+    e.preventDefault();
+    e.stopPropagation(); // it is not for the keypad of the terminal
+    scroll(pull + step);
+  });
   $('paperopen').addEventListener('click', () => { $('paperopen').blur(); open('paper'); });
   $('papertear').addEventListener('click', () => { $('papertear').blur(); tear(); });
   $('viewtear').addEventListener('click', () => { $('viewer').close(); tear(); });
@@ -59,6 +78,7 @@ export function start(action) {
   $('viewer').addEventListener('click', (e) => { if (e.target === $('viewer')) $('viewer').close(); });
   onLanguage(() => {
     $('paper').setAttribute('aria-label', t('paper'));
+    $('paper').title = t('paperhint');
     $('tray').setAttribute('aria-label', t('receipt'));
   });
 }
@@ -76,6 +96,7 @@ export function show(p) {
   next.onload = () => {
     if (now.version !== p.version) return;
     $('paperimg').src = next.src;
+    scroll(0); // what comes out now is what one looks at
     box.style.setProperty('--grown', `${Math.round(p.height * scale)}px`);
     if ($('viewer').open && viewing === 'paper') $('viewimg').src = next.src;
   };

@@ -12,7 +12,7 @@ const layout = [
   ['star', '✱', 'sym'], ['0', '0', ''], ['hash', '#', 'sym'],
 ];
 const keyNames = {
-  menu: {zh: '功能', en: 'Menu'}, up: {zh: '上', en: 'Up'}, down: {zh: '下', en: 'Down'},
+  menu: {zh: '菜单', en: 'Menu'}, up: {zh: '上', en: 'Up'}, down: {zh: '下', en: 'Down'},
   cancel: {zh: '取消', en: 'Cancel'}, clear: {zh: '清除', en: 'Clear'}, enter: {zh: '确认', en: 'Enter'},
   star: {zh: '星号', en: 'Star'}, hash: {zh: '井号', en: 'Hash'},
 };
@@ -66,7 +66,11 @@ function label() {
   $('contactless').setAttribute('aria-label', t('contactless'));
   $('scanner').setAttribute('aria-label', t('window'));
   const in_ = $('incard');
-  if (inserted) in_.title = t('pull');
+  const card = catalog.cards.find((c) => c.id === inserted);
+  if (card) {
+    in_.replaceChildren(face(card));
+    in_.title = t('pull');
+  }
 }
 
 export function start(c, action) {
@@ -140,7 +144,6 @@ export function show(s) {
     inserted = s.card;
     const card = catalog.cards.find((c) => c.id === inserted);
     if (card) {
-      in_.replaceChildren(face(card));
       in_.dataset.card = inserted;
       in_.hidden = false;
       in_.classList.remove('enter');

@@ -28,7 +28,8 @@ function line(e) {
   };
   part('at', clock(e.time));
   head.lastChild.title = new Date(e.time).toLocaleString();
-  part('src', e.source);
+  part('src', t(e.source).toLowerCase());
+  head.lastChild.title = e.source;
   part('dir', e.dir === '>' ? '→' : e.dir === '<' ? '←' : '·');
   part('sum', e.summary);
   head.title = e.summary;
@@ -79,7 +80,7 @@ export function start(catalog) {
     b.className = 'chip';
     b.dataset.source = s;
     b.dataset.testid = `trace-filter-${s}`;
-    b.textContent = s;
+    b.title = s; // the name for possim do wait and trace
     b.setAttribute('aria-pressed', 'true');
     b.addEventListener('click', () => {
       b.blur();
@@ -105,6 +106,8 @@ export function start(catalog) {
 }
 
 function label() {
+  for (const b of $('tracefilter').children) b.textContent = t(b.dataset.source).toLowerCase();
+  for (const s of document.querySelectorAll('#tracelist .src')) s.textContent = t(s.title).toLowerCase();
   $('tracepause').textContent = t(paused ? 'resume' : 'pause');
   $('tracelist').setAttribute('aria-label', t('trace'));
 }

@@ -25,6 +25,19 @@ export function face(c) {
   return f;
 }
 
+// fit makes the type of an element smaller until its words are not cut off.
+function fit(e) {
+  e.style.fontSize = '';
+  const words = document.createRange();
+  words.selectNodeContents(e);
+  // Not scrollWidth, which is whole pixels: half a pixel too much is enough for an ellipsis.
+  const cut = () => words.getBoundingClientRect().width > e.getBoundingClientRect().width;
+  for (let px = parseFloat(getComputedStyle(e).fontSize); cut() && px > 9.5;) {
+    px -= 0.5;
+    e.style.fontSize = `${px}px`;
+  }
+}
+
 let catalog;
 let go;
 let state = {phones: {}, card: ''};
@@ -47,6 +60,7 @@ function drawCards() {
     li.append(b);
     return li;
   }));
+  list.querySelectorAll('.cardhead b, .carddesc').forEach(fit);
 }
 
 function drawPhones() {
@@ -94,6 +108,7 @@ function mark() {
     li.querySelector('.about').textContent = waits
       ? waits
       : pick(catalog.phones.find((p) => p.id === li.dataset.phone).about);
+    fit(li.querySelector('.about'));
   }
 }
 
