@@ -140,10 +140,10 @@ var faultNames = map[string]Words{
 	"acquirer.close-before": {"收到即断线", "hangs up at once"}, "acquirer.reply-lost": {"应答丢失", "reply lost"},
 	"acquirer.reply-late": {"应答迟到", "reply late"}, "acquirer.half-reply": {"应答半截", "half a reply"},
 	"acquirer.slow-bytes": {"应答极慢", "slow bytes"}, "acquirer.wrong-mac": {"MAC 错误", "wrong MAC"},
-	"acquirer.wrong-stan": {"流水号不符", "wrong STAN"}, "acquirer.wrong-amount": {"金额不符", "wrong amount"},
-	"acquirer.foreign-reply": {"他机应答", "foreign reply"}, "acquirer.duplicate-reply": {"重复应答", "reply twice"},
-	"acquirer.garbage": {"应答乱码", "garbage reply"}, "acquirer.bad-length": {"长度为零", "zero length"},
-	"acquirer.decline-05": {"拒绝 05", "declines, 05"}, "acquirer.unresolved-68": {"应答 68", "answers 68"},
+	"acquirer.wrong-stan": {"流水号不符", "wrong trace no."}, "acquirer.wrong-amount": {"金额不符", "wrong amount"},
+	"acquirer.foreign-reply": {"他机应答", "reply for another"}, "acquirer.duplicate-reply": {"重复应答", "reply twice"},
+	"acquirer.garbage": {"应答乱码", "garbage reply"}, "acquirer.bad-length": {"长度为零", "empty reply"},
+	"acquirer.decline-05": {"拒绝 05", "declines, 05"}, "acquirer.unresolved-68": {"主机超时 68", "host timed out, 68"},
 
 	"alipay.down": {"网关宕机", "gateway down"}, "alipay.reply-lost": {"应答丢失", "reply lost"}, "alipay.reply-late": {"应答迟到", "reply late"},
 	"alipay.request-lost": {"请求丢失", "request lost"}, "alipay.bad-signature": {"签名错误", "bad signature"},
@@ -157,11 +157,11 @@ var faultNames = map[string]Words{
 	"alipay.cancel-retry-always": {"撤销总需重试", "cancel: always retry"},
 
 	"reader.card-mute": {"卡片无应答", "card is mute"}, "reader.bad-lrc": {"校验和错误", "wrong checksums"}, "reader.reader-dead": {"读卡器无响应", "reader dead"},
-	"reader.slow-card": {"卡片极慢", "slow card"}, "reader.nak": {"否认一次", "one NAK"}, "reader.bad-lrc-once": {"校验和错一次", "one wrong checksum"},
+	"reader.slow-card": {"卡片极慢", "slow card"}, "reader.nak": {"否认一次", "asks again once"}, "reader.bad-lrc-once": {"校验和错一次", "one wrong checksum"},
 	"reader.tear-next": {"下一指令前拔卡", "card torn: next"}, "reader.tear-answering": {"应答时拔卡", "card torn: answering"},
-	"reader.bad-atr": {"复位应答错误", "bad ATR"},
+	"reader.bad-atr": {"复位应答错误", "chip answers badly"},
 
-	"pinpad.lrc": {"校验和错误", "wrong checksums"}, "pinpad.no-ack": {"不确认", "no ACK"}, "pinpad.eot": {"总答 EOT", "answers EOT"},
+	"pinpad.lrc": {"校验和错误", "wrong checksums"}, "pinpad.no-ack": {"不确认", "no ACK"}, "pinpad.eot": {"总答 EOT", "pad gives up"},
 	"pinpad.mute": {"确认后不答", "ACK, no answer"}, "pinpad.slow": {"应答慢", "slow"}, "pinpad.throttled": {"限制输密", "PIN entry throttled"},
 	"pinpad.no-key": {"无密钥", "no keys"}, "pinpad.tampered": {"被拆机", "tampered"},
 
@@ -170,7 +170,7 @@ var faultNames = map[string]Words{
 	"printer.paper-out": {"缺纸", "paper out"}, "printer.paper-out-mid": {"打印中缺纸", "paper ends midway"}, "printer.paper-low": {"纸将尽", "paper low"},
 	"printer.cover-open": {"纸仓盖打开", "cover open"}, "printer.overheat": {"打印头过热", "head too hot"}, "printer.stuck": {"不接收数据", "takes no bytes"},
 	"printer.garbage-status": {"状态乱码", "garbage status"}, "printer.unsolicited-status": {"主动上报状态", "unasked status"},
-	"printer.no-gs-r": {"不支持 GS r", "no GS r"}, "printer.no-dle-eot": {"不支持 DLE EOT", "no DLE EOT"},
+	"printer.no-gs-r": {"不支持 GS r", "no status in order"}, "printer.no-dle-eot": {"不支持 DLE EOT", "no DLE EOT"},
 	"printer.no-native-qr": {"不支持二维码指令", "no QR command"}, "printer.gbk-rom": {"仅 GBK 字库", "GBK ROM only"},
 	"printer.overrun": {"缓冲区 64 字节", "64-byte buffer"},
 }
