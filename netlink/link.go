@@ -228,9 +228,13 @@ func (l *Link) guard(ctx context.Context) (release func()) {
 	}
 }
 
-// abandon closes the connection after an error and returns the error as an *Error.
+// abandon closes the connection after an error and returns the error as an *Error. What has not left yet does not leave any more: a
+// closed TCP connection goes on retransmitting for minutes, and a request that was given up would reach the host after its reversal.
 func (l *Link) abandon(op string, err error, ctx context.Context) error {
 	address, heard := l.address, l.heard
+	if tcp, ok := l.wire.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0) // fails only on a connection that is gone already
+	}
 	l.drop()
 	cause := Closed
 	var frame *FrameError

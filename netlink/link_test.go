@@ -369,3 +369,46 @@ func TestConfigRefused(t *testing.T) {
 		}
 	}
 }
+
+// lingering is a connection that knows what becomes of unsent bytes when it is closed.
+type lingering struct {
+	net.Conn
+	linger int // seconds; -1 is the system's default, which goes on sending
+}
+
+func (c *lingering) SetLinger(sec int) error { c.linger = sec; return nil }
+
+// A request that was given up must not leave later; a connection closed in good order may say good-bye.
+func TestGivenUpIsNotSentLater(t *testing.T) {
+	for _, giveUp := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			near, host := net.Pipe()
+			defer host.Close()
+			go io.Copy(io.Discard, host)
+			conn := &lingering{near, -1}
+			l, err := New(Config{Addresses: []string{"host:1"}, Dial: func(context.Context, string) (net.Conn, error) { return conn, nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Connect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if sent, err := l.Send(t.Context(), []byte("request")); !sent || err != nil {
+				t.Fatal(sent, err)
+			}
+			want := -1
+			if giveUp {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := l.Receive(ctx); err == nil {
+					t.Fatal("an answer")
+				}
+				want = 0
+			}
+			l.Close()
+			if conn.linger != want {
+				t.Errorf("given up: %v, linger %d, want %d", giveUp, conn.linger, want)
+			}
+		})
+	}
+}

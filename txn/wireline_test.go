@@ -16,6 +16,7 @@ const (
 	lineReset  = 1 // both ends learn that the line is gone
 	lineSilent = 2 // nothing comes through any more, and nobody is told
 	linePower  = 3 // the terminal has no power; the host sees the line end
+	lineLate   = 5 // to the gateway only: nothing is acknowledged for a while, and the system goes on retransmitting what it was given
 	lineDelay  = 4 // terminal to host, first byte of a message only: the whole message arrives when the terminal has long given up
 )
 
@@ -281,10 +282,11 @@ type walletCut struct {
 	up     bool // terminal to gateway
 	record int  // which TLS record in that direction
 	place  int  // before its first byte, after it, in the middle, before its last
-	what   int  // lineReset, lineSilent, linePower
+	what   int  // lineReset, lineSilent, linePower; lineLate for up
 }
 
-const walletPlaces = 4
+// retransmission is how long it takes until a line that was dead for a while has caught up: longer than the terminal waits, shorter than the gateway waits for a request.
+const retransmission = 25 * time.Second
 
 // hit tells whether the cut stands before the byte at offset at of a record of size bytes, header included; at < 5 knows no size yet.
 func (k *walletCut) hit(record, at, size int) bool {
@@ -331,7 +333,9 @@ type walletLine struct {
 	cut      *walletCut // nil: only count
 	mu       sync.Mutex
 	up, down records
-	state    int // lineReset ... once it has happened
+	state    int    // lineReset ... once it has happened
+	held     []byte // with lineLate: given to the system, not yet delivered
+	linger   int    // SO_LINGER plus one: 1 throws held away at Close
 	silence  chan struct{}
 	once     sync.Once
 }
@@ -346,7 +350,7 @@ func (l *walletLine) pass(r *records, up bool, b []byte) int {
 		}
 		if l.cut != nil && l.cut.up == up && l.cut.hit(r.count, r.at, r.size) {
 			l.state = l.cut.what
-			l.w.walletHit = true
+			l.w.walletHit.Store(true)
 			if l.state == linePower {
 				l.w.dead.Store(true)
 			}
@@ -357,16 +361,23 @@ func (l *walletLine) pass(r *records, up bool, b []byte) int {
 	return len(b)
 }
 
-func (l *walletLine) down2() int {
+func (l *walletLine) happened() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
 }
 
 func (l *walletLine) Write(b []byte) (int, error) {
-	if s := l.down2(); s == lineSilent {
+	switch l.happened() {
+	case 0:
+	case lineSilent:
 		return len(b), nil
-	} else if s != 0 {
+	case lineLate:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held = append(l.held, b...)
+		return len(b), nil
+	default:
 		return 0, syscall.EPIPE
 	}
 	n := l.pass(&l.up, true, b)
@@ -375,9 +386,22 @@ func (l *walletLine) Write(b []byte) (int, error) {
 			return m, err
 		}
 	}
-	switch l.down2() {
+	switch l.happened() {
 	case 0:
 	case lineSilent:
+		return len(b), nil
+	case lineLate:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held = append(l.held, b[n:]...)
+		time.AfterFunc(retransmission, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.state == lineLate {
+				_, _ = l.Conn.Write(l.held)
+			}
+			l.state = lineSilent // the gateway's answer finds nobody
+		})
 		return len(b), nil
 	default:
 		l.Conn.Close()
@@ -387,8 +411,8 @@ func (l *walletLine) Write(b []byte) (int, error) {
 }
 
 func (l *walletLine) Read(b []byte) (int, error) {
-	switch l.down2() {
-	case lineSilent:
+	switch l.happened() {
+	case lineSilent, lineLate:
 		<-l.silence
 		return 0, net.ErrClosed
 	case lineReset, linePower:
@@ -396,7 +420,7 @@ func (l *walletLine) Read(b []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(b)
 	n = l.pass(&l.down, false, b[:n])
-	switch l.down2() {
+	switch l.happened() {
 	case lineReset, linePower:
 		l.Conn.Close()
 	}
@@ -406,9 +430,23 @@ func (l *walletLine) Read(b []byte) (int, error) {
 	return l.Read(b)
 }
 
+// SetLinger is that of a TCP connection.
+func (l *walletLine) SetLinger(sec int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.linger = sec + 1
+	return nil
+}
+
 func (l *walletLine) Close() error {
 	l.once.Do(func() { close(l.silence) })
-	if l.down2() == lineSilent {
+	l.mu.Lock()
+	state := l.state
+	if state == lineLate && l.linger == 1 {
+		l.state = lineSilent
+	}
+	l.mu.Unlock()
+	if state == lineSilent || state == lineLate {
 		return nil // the gateway never hears of it
 	}
 	return l.Conn.Close()

@@ -34,7 +34,15 @@ func newLine(c Config) line {
 		client: http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
-				DialContext:            dial,
+				DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					c, err := dial(ctx, network, addr)
+					// What has not left when a request is given up must not leave later: a closed TCP connection goes on
+					// retransmitting for minutes, and the order would be paid after its cancel was confirmed.
+					if tcp, ok := c.(interface{ SetLinger(sec int) error }); ok {
+						_ = tcp.SetLinger(0) // fails only on a connection that is gone already
+					}
+					return c, err
+				},
 				TLSClientConfig:        &tls.Config{RootCAs: c.RootCAs, ServerName: c.ServerName, MinVersion: tls.VersionTLS12},
 				TLSHandshakeTimeout:    c.Timeout,
 				DisableKeepAlives:      true, // net/http may repeat a request on a connection that went stale

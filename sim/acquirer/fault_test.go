@@ -12,6 +12,35 @@ import (
 	client "posd/netlink/acquirer"
 )
 
+// A fault that changes a field of the answer works on messages that have no such field too, and leaves nothing behind.
+func TestFaultsOnOtherMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, false, nil)
+		for _, mti := range []string{"0800", "0820"} {
+			for _, name := range p.host.Faults() {
+				if name == Down || name == TLSRefused {
+					continue
+				}
+				if err := p.host.Inject(Fault{Name: name, MTI: mti, Times: 1}); err != nil {
+					t.Fatal(err)
+				}
+				if mti == "0800" {
+					_, _ = p.client.SignOn(t.Context(), p.next())
+				} else {
+					_ = p.client.Echo(t.Context())
+				}
+				if err := p.host.SetFault(name, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		p.signOn()
+		if r, err := p.client.Sale(t.Context(), p.sale(richPAN, testPIN, 12345)); err != nil || r.Code != "00" {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
 // Every fault that leaves the line itself in order, on a sale: what the client reports, and that the reversal that follows from it leaves
 // the host without money that the terminal does not know about.
 func TestFaultsOnSale(t *testing.T) {

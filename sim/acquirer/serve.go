@@ -138,11 +138,15 @@ func (h *Host) deliver(ctx context.Context, line net.Conn, r *request, a *answer
 
 // variant is the frame of the answer with one field changed and the right MAC; the answer itself stays as it is.
 func (a *answer) variant(field int, value string) []byte {
-	old := a.msg.Text(field)
+	had, old := a.msg.Has(field), a.msg.Text(field)
 	if err := a.msg.SetText(field, value); err != nil {
 		panic(err)
 	}
 	defer func() {
+		if !had { // an echo has neither trace number nor amount
+			a.msg.Unset(field)
+			return
+		}
 		if err := a.msg.SetText(field, old); err != nil {
 			panic(err)
 		}

@@ -80,10 +80,16 @@ func iccDetails(icc []byte) []sim.Field {
 }
 
 func (h *Host) traceRequest(r *request) {
+	if h.opt.Trace == nil {
+		return
+	}
 	h.opt.Trace.Emit("acquirer", ">", summary(r.msg), details(r.msg)...)
 }
 
 func (h *Host) traceAnswer(a *answer) {
+	if h.opt.Trace == nil {
+		return
+	}
 	h.opt.Trace.Emit("acquirer", "<", summary(a.msg), details(a.msg)...)
 }
 
