@@ -19,6 +19,8 @@ var (
 	ErrNotFound = errors.New("journal: no such record")
 	// ErrDamaged is returned by Open for a file that is not a sound journal. The file is left as it is.
 	ErrDamaged = errors.New("journal: file is damaged")
+	// ErrInUse is returned by Open when another process has the file open.
+	ErrInUse = errors.New("journal: in use by another process")
 	// ErrVersion is returned for a record written by a newer posd: refused rather than guessed at.
 	ErrVersion = errors.New("journal: written by a newer version")
 	// ErrStorage is returned once a write or sync has failed. The store then takes no new transaction until it is opened again,

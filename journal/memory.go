@@ -129,6 +129,9 @@ func (m *Memory) Each(f func(Record) error) error {
 // Meta is Store.Meta.
 func (m *Memory) Meta() (Meta, error) { return m.meta, nil }
 
+// Healthy is Store.Healthy.
+func (m *Memory) Healthy() error { return nil }
+
 // Commits is Store.Commits.
 func (m *Memory) Commits() int64 { return m.commits }
 

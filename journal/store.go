@@ -13,6 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 )
 
 // Options are the ways to open a store.
@@ -61,6 +62,9 @@ func Open(path string, o Options) (*Store, error) {
 		// bbolt would take an empty file for a new one; but a journal that was there and is empty has lost its records.
 		return nil, fmt.Errorf("%w: %s is empty", ErrDamaged, path)
 	case o.Check != nil:
+		if err := free(path); err != nil {
+			return nil, err // not damaged: the examiner would not get at it either
+		}
 		if err := o.Check(path); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
@@ -79,6 +83,22 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// free tells whether no other process holds the file's lock (bbolt locks with flock).
+func free(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if cerr := f.Close(); err == nil { // closing gives the lock back
+		err = cerr
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("%w: %s", ErrInUse, path)
+	}
+	return err
 }
 
 // create makes a new journal under another name and renames it when it is whole, so that a power cut in between cannot leave a half-made
@@ -121,7 +141,7 @@ func openBolt(path string, maxSize int) (*bolt.DB, error) {
 	})
 	if err != nil {
 		if errors.Is(err, bolterrors.ErrTimeout) {
-			return nil, fmt.Errorf("journal: %s is in use by another process", path)
+			return nil, fmt.Errorf("%w: %s", ErrInUse, path)
 		}
 		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -213,6 +233,15 @@ func check(path string, records bool) error {
 
 // Close closes the file.
 func (s *Store) Close() error { return s.db.Close() }
+
+// Healthy tells whether the store takes writes: nil, or an error that wraps ErrStorage once a write has failed. The cure is to open the file
+// again when the storage is good.
+func (s *Store) Healthy() error {
+	if p := s.broken.Load(); p != nil {
+		return fmt.Errorf("%w: %w", ErrStorage, *p)
+	}
+	return nil
+}
 
 // Commits is the number of durable writes since Open, for the bench.
 func (s *Store) Commits() int64 { return s.commits.Load() }
@@ -349,8 +378,8 @@ func (s *Store) Meta() (Meta, error) {
 }
 
 func (s *Store) update(f func(*bolt.Tx, *Meta) error) error {
-	if p := s.broken.Load(); p != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, *p)
+	if err := s.Healthy(); err != nil {
+		return err
 	}
 	var refused error // f's own error: nothing was written, the store is sound
 	err := s.db.Update(func(tx *bolt.Tx) error {

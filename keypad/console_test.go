@@ -89,11 +89,13 @@ func TestAmount(t *testing.T) {
 		{"correct beyond the beginning", "\b\b\b5\r", 0, 0, 5, nil},
 		{"leading zeros", "0007\r", 0, 0, 7, nil},
 		{"enter with nothing is refused", "\r\r5\r", 0, 0, 5, nil},
-		{"beyond the limit is refused, digit by digit", "50000001\r", 0, 0, 5000000, nil},
-		{"beyond the limit by double zero", "50001*\r", 0, 0, 50001, nil},
+		{"beyond the limit Enter takes nothing", "50000001\r\r", 0, 0, 0, ErrTimeout},
+		{"beyond the limit, corrected", "50000001\r\b\r", 0, 0, 5000000, nil},
+		{"beyond the limit no digit counts until Clear", "500000012\b\b\r", 0, 0, 500000, nil},
+		{"beyond the limit by double zero", "50001*\b\r", 0, 0, 50001, nil},
 		{"the limit itself", "5000000\r", 0, 0, 5000000, nil},
-		{"first digit beyond the limit", "5\r", '9', 5, 5, nil},
-		{"no limit: twelve digits", "9999999999999\r", 0, -1, 999999999999, nil},
+		{"first digit beyond the limit", "\b5\r", '9', 5, 5, nil},
+		{"no limit: twelve digits", "9999999999999\b\r", 0, -1, 999999999999, nil},
 		{"keys that mean nothing", "1MUDab#2\r", 0, 0, 12, nil},
 		{"cancel", "12\x1b", 0, 0, 0, ErrCancelled},
 		{"time", "12", 0, 0, 0, ErrTimeout},
@@ -136,7 +138,7 @@ func TestTypeAhead(t *testing.T) {
 	})
 }
 
-// TestRefusalIsShown: a refused key changes the picture; the next good one takes the message away.
+// TestRefusalIsShown: a refused key changes the picture; Clear takes the message away.
 func TestRefusalIsShown(t *testing.T) {
 	during(t, func(t *testing.T, d *desk) {
 		var pics []string
@@ -160,7 +162,7 @@ func TestRefusalIsShown(t *testing.T) {
 		if pics[1] == pics[0] {
 			t.Error("a refused digit shows nothing")
 		}
-		if pics[3] != pics[0] {
+		if pics[2] != pics[0] {
 			t.Error("the message stays, or the amount is another one")
 		}
 	})

@@ -166,6 +166,7 @@ const (
 	OwedFirstBody Msg = "owed.first.body"
 	DeviceCheck   Msg = "device.check"
 	JournalFull   Msg = "journal.full"
+	ConfigBad     Msg = "config.bad"
 	NotSignedOn   Msg = "signon.not"
 	SignOn        Msg = "signon.title"
 	SignOnBusy    Msg = "signon.busy"
@@ -369,6 +370,7 @@ var messages = map[Msg]message{
 	OwedFirst:     {"有未完成交易，需先联网处理", "Earlier transactions must be finished first"},
 	OwedFirstBody: {"请检查网络，终端会自动继续处理", "Check the network. It goes on by itself."},
 	DeviceCheck:   {"请检查连接线后重试", "Check its cable, then try again"},
+	ConfigBad:     {"配置错误，不能交易", "Configuration fault, cannot sell"},
 	JournalFull:   {"存储故障，不能交易", "Storage fault, cannot sell"},
 	NotSignedOn:   {"尚未签到", "Not signed on"},
 	SignOn:        {"签到", "Sign on"},
@@ -385,7 +387,7 @@ var messages = map[Msg]message{
 	PaperHot:       {"打印头过热", "Print head too hot"},
 	PaperHotBody:   {"请稍候片刻", "Please wait a moment"},
 	PaperOffline:   {"打印机没有响应", "Printer does not answer"},
-	PaperSafe:      {"交易已保存，可稍后重打", "The sale is saved; reprint it later"},
+	PaperSafe:      {"交易已成功并保存，可稍后重打", "Approved and saved; it can be reprinted"},
 	PaperSign:      {"请顾客在存根上签名", "Customer signs the receipt"},
 	PaperTear:      {"请撕下商户存根", "Tear off the merchant copy"},
 	PaperTearBody:  {"按确认打印顾客联", "Enter prints the customer copy"},

@@ -15,7 +15,8 @@ import (
 const maxAmount = 999_999_999_999
 
 // Amount asks for an amount and returns it in minor units, more than zero. Digits shift in from the right; '*' is two zeros.
-// A digit that would lead beyond p.Max is refused with a message on the screen, so is Enter with zero.
+// A digit that would lead beyond p.Max is refused with a message on the screen, and then Enter too, until the operator corrects
+// the amount with Clear: what is shown is not what was typed. Enter with zero is refused.
 // Errors: ErrCancelled, ErrTimeout, ErrNoKeys, the context's cause.
 func (c *Console) Amount(ctx context.Context, p AmountPrompt) (int64, error) {
 	// After a digit on the idle screen the keys that followed it belong to this amount: they are not stale.
@@ -32,6 +33,7 @@ func (c *Console) Amount(ctx context.Context, p AmountPrompt) (int64, error) {
 		{KeyEnter, T(HintOK)}, {KeyClear, T(HintClear)}, {KeyCancel, T(HintCancel)},
 	}}}
 	var minor int64
+	beyond := false // more was typed than is shown: Enter must not take what is left of it
 	show := func(note Text, draw func(view)) {
 		v.Amount, v.Alert = &money.Amount{Minor: minor, Currency: p.Currency}, note
 		draw(v)
@@ -45,6 +47,7 @@ func (c *Console) Amount(ctx context.Context, p AmountPrompt) (int64, error) {
 			next = next*10 + int64(k-'0')
 		}
 		if next > limit {
+			beyond = true
 			return T(AmountMax, money.Amount{Minor: limit, Currency: p.Currency})
 		}
 		minor = next
@@ -62,8 +65,12 @@ func (c *Console) Amount(ctx context.Context, p AmountPrompt) (int64, error) {
 		}
 		note = Text{}
 		switch {
+		case beyond && k != KeyClear && k != KeyCancel:
+			note = T(AmountMax, money.Amount{Minor: limit, Currency: p.Currency})
 		case isDigit(k), k == '*':
 			note = push(k)
+		case k == KeyClear && beyond:
+			beyond = false // takes back the digit that was refused
 		case k == KeyClear:
 			minor /= 10
 		case k == KeyCancel:

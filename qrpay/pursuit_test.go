@@ -164,6 +164,10 @@ func TestPursuitResume(t *testing.T) {
 			t.Fatalf("step %d: %+v", i, a)
 		}
 	}
+	p, _ = rules().Resume("A1", sum, false)
+	if a = p.After(gone, 0); a.Do != Cancel {
+		t.Errorf("an order that the gateway does not know may still be on its way, and is cancelled: %+v", a)
+	}
 	p, a = rules().Resume("A1", sum, true)
 	if a != (Action{Do: Cancel}) || !p.Cancelling() {
 		t.Fatalf("a cancel that was owed comes first: %+v", a)

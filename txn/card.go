@@ -11,6 +11,7 @@ import (
 	"posd/journal"
 	"posd/keypad"
 	"posd/netlink/acquirer"
+	"posd/vault"
 )
 
 // secrets is what a reversal needs of the card and what is kept only sealed.
@@ -27,6 +28,9 @@ var sealContext = []byte("posd card data")
 func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	if p := t.checkAmount(amount); p != nil {
 		return t.show(ctx, p)
+	}
+	if err := t.Journal.Healthy(); err != nil {
+		return t.show(ctx, storeProblem(err)) // before anybody inserts a card in vain
 	}
 	if t.Reader == nil || t.Kernel == nil || t.Acquirer == nil || t.Keys == nil {
 		return t.show(ctx, bad("R01", keypad.CardReaderGone, keypad.CallHelp, errors.New("no card reader, PIN pad or acquirer configured")))
@@ -132,7 +136,7 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 		Card: &journal.Card{
 			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: holder.block != nil,
 			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
-			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature, ReverseICC: s.ICC(t.Config.ReversalTags),
+			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
 		},
 	})
 	if err != nil {
@@ -154,6 +158,10 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 	}
 	return false, t.saleApproved(ctx, rec, s, reply)
 }
+
+// cvmFailed tells whether the cardholder was not verified although the card wanted it (TVR byte 3, bit 8): then a signature is asked for,
+// and the slip does not say that none was needed.
+func cvmFailed(tvr [5]byte) bool { return tvr[2]&0x80 != 0 }
 
 func (t *Terminal) exchangeSale(ctx context.Context, rec journal.Record, s Session, h *cardholder) (acquirer.Reply, error) {
 	res := s.Result()
@@ -243,7 +251,9 @@ func (t *Terminal) askPINAgain(ctx context.Context, amount money.Amount) (bool, 
 
 // saleWithoutAnswer deals with a request that has no believable answer.
 func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s Session, cause error) error {
-	t.setLink(keypad.LinkDown)
+	if !errors.Is(cause, vault.ErrPad) && !errors.Is(cause, vault.ErrNoKeys) { // those say nothing about the line
+		t.setLink(keypad.LinkDown)
+	}
 	var f *acquirer.Failure
 	if errors.As(cause, &f) && !f.Sent {
 		// Surely nothing left: a plain no.

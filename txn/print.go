@@ -82,16 +82,18 @@ func (t *Terminal) printerScreen(r journal.Record, err error) keypad.Screen {
 		Body:  []keypad.Text{keypad.T(keypad.PaperSafe)},
 		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintSkip)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintRetry)}},
 	}
+	advice := keypad.DeviceCheck
 	switch {
 	case errors.Is(err, printer.ErrPaperOut):
-		s.Title, s.Code = keypad.T(keypad.PaperOut), "T01"
+		s.Title, s.Code, advice = keypad.T(keypad.PaperOut), "T01", keypad.PaperOutBody
 	case errors.Is(err, printer.ErrCoverOpen):
-		s.Title, s.Code = keypad.T(keypad.PaperCover), "T02"
+		s.Title, s.Code, advice = keypad.T(keypad.PaperCover), "T02", keypad.PaperCoverBody
 	case errors.Is(err, printer.ErrOverheat):
-		s.Title, s.Code = keypad.T(keypad.PaperHot), "T03"
+		s.Title, s.Code, advice = keypad.T(keypad.PaperHot), "T03", keypad.PaperHotBody
 	default:
 		s.Title, s.Code = keypad.T(keypad.PaperOffline), "T04"
 	}
+	s.Body = append([]keypad.Text{keypad.T(advice)}, s.Body...)
 	return s
 }
 

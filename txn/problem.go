@@ -72,7 +72,7 @@ func cardProblem(err error) *Problem {
 	case errors.Is(err, emv.ErrCardLost):
 		return bad("R02", keypad.CardLost, keypad.CardAgain, err)
 	case errors.Is(err, ErrReader):
-		return bad("R01", keypad.CardReaderGone, keypad.CallHelp, err)
+		return bad("R01", keypad.CardReaderGone, keypad.DeviceCheck, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return bad("R07", keypad.TimedOut, keypad.TryAgain, err)
 	default:

@@ -101,6 +101,8 @@ type Journal interface {
 	Owed() ([]journal.Record, error)
 	Last(keep func(journal.Record) bool) (journal.Record, error)
 	Meta() (journal.Meta, error)
+	// Healthy tells whether a transaction can be begun: nil, or why not.
+	Healthy() error
 }
 
 // Config is what the merchant's contract and the acquirer's profile say.

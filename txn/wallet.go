@@ -24,6 +24,9 @@ func (t *Terminal) SaleByWallet(ctx context.Context, amount money.Amount, way Wa
 	if p := t.checkAmount(amount); p != nil {
 		return t.show(ctx, p)
 	}
+	if err := t.Journal.Healthy(); err != nil {
+		return t.show(ctx, storeProblem(err))
+	}
 	name := t.Config.Contract.Wallet
 	w, ok := t.Wallets[name]
 	if !ok {

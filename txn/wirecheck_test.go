@@ -330,6 +330,9 @@ func (w *world) finally() {
 	for mark, n := range tcs {
 		w.violated("the card gave %d certificates (ATC, amount %s) of which the journal knows nothing", n, mark)
 	}
+	if w.plan.story.card == "expired" && w.heldFor(firstSale) != 0 { // invariant 23
+		w.violated("an expired card has paid")
+	}
 	m, _ := w.j.Meta()
 	if f := journal.Fold(all, m.Batch); f != m.Totals { // invariant 11
 		w.violated("totals %+v, records %+v", m.Totals, f)

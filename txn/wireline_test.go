@@ -17,6 +17,7 @@ const (
 	lineSilent = 2 // nothing comes through any more, and nobody is told
 	linePower  = 3 // the terminal has no power; the host sees the line end
 	lineLate   = 5 // to the gateway only: nothing is acknowledged for a while, and the system goes on retransmitting what it was given
+	lineTaken  = 6 // to the gateway only: what is sent is in the network when the power goes, and arrives after the next query
 	lineDelay  = 4 // terminal to host, first byte of a message only: the whole message arrives when the terminal has long given up
 )
 
@@ -282,7 +283,7 @@ type walletCut struct {
 	up     bool // terminal to gateway
 	record int  // which TLS record in that direction
 	place  int  // before its first byte, after it, in the middle, before its last
-	what   int  // lineReset, lineSilent, linePower; lineLate for up
+	what   int  // lineReset, lineSilent, linePower; lineLate, lineTaken for up
 }
 
 // retransmission is how long it takes until a line that was dead for a while has caught up: longer than the terminal waits, shorter than the gateway waits for a request.
@@ -372,7 +373,7 @@ func (l *walletLine) Write(b []byte) (int, error) {
 	case 0:
 	case lineSilent:
 		return len(b), nil
-	case lineLate:
+	case lineLate, lineTaken:
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.held = append(l.held, b...)
@@ -394,14 +395,13 @@ func (l *walletLine) Write(b []byte) (int, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.held = append(l.held, b[n:]...)
-		time.AfterFunc(retransmission, func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.state == lineLate {
-				_, _ = l.Conn.Write(l.held)
-			}
-			l.state = lineSilent // the gateway's answer finds nobody
-		})
+		time.AfterFunc(retransmission, l.catchUp)
+		return len(b), nil
+	case lineTaken:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held = append(l.held, b[n:]...)
+		time.AfterFunc(time.Second, func() { l.w.dead.Store(true) }) // the rest of the message is written in this moment
 		return len(b), nil
 	default:
 		l.Conn.Close()
@@ -412,7 +412,7 @@ func (l *walletLine) Write(b []byte) (int, error) {
 
 func (l *walletLine) Read(b []byte) (int, error) {
 	switch l.happened() {
-	case lineSilent, lineLate:
+	case lineSilent, lineLate, lineTaken:
 		<-l.silence
 		return 0, net.ErrClosed
 	case lineReset, linePower:
@@ -428,6 +428,16 @@ func (l *walletLine) Read(b []byte) (int, error) {
 		return n, err
 	}
 	return l.Read(b)
+}
+
+// catchUp delivers what was held. The gateway's answer finds nobody.
+func (l *walletLine) catchUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state == lineLate || l.state == lineTaken {
+		_, _ = l.Conn.Write(l.held)
+		l.state = lineSilent
+	}
 }
 
 // SetLinger is that of a TCP connection.
@@ -446,7 +456,7 @@ func (l *walletLine) Close() error {
 		l.state = lineSilent
 	}
 	l.mu.Unlock()
-	if state == lineSilent || state == lineLate {
+	if state == lineSilent || state == lineLate || state == lineTaken {
 		return nil // the gateway never hears of it
 	}
 	return l.Conn.Close()

@@ -137,7 +137,6 @@ type world struct {
 	s       *shared
 	started time.Time
 	asked   int // for the time
-	order   string
 	phone   string
 	codes   []string // payment codes shown
 	shown   map[string]bool
@@ -432,6 +431,10 @@ func (m mortal) Precreate(ctx context.Context, o qrpay.Order) (qrpay.Result, err
 func (m mortal) Query(ctx context.Context, number string, a money.Amount) (qrpay.Result, error) {
 	r, err := m.Gateway.Query(ctx, number, a)
 	m.w.alive()
+	if k := m.w.plan.cut; k != nil && k.what == lineTaken && len(m.w.walletLines) == k.conn+2 {
+		m.w.walletLines[k.conn].catchUp()
+		synctest.Wait()
+	}
 	return r, err
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"posd/internal/money"
+	"posd/journal"
 	"posd/keypad"
 	"posd/qrpay"
 	"posd/txn"
@@ -33,6 +35,10 @@ func (m *machine) serve(ctx context.Context) error {
 	}
 	cancel()
 	for ctx.Err() == nil {
+		if err := m.reopen(); err != nil {
+			m.log.Error().Err(err).Msg("journal cannot be opened again")
+			return fmt.Errorf("%w: %w", journal.ErrStorage, err) // whoever starts posd starts it again
+		}
 		if err := m.term.TellOwed(ctx); err != nil { // settled in passing, before another sale
 			m.log.Warn().Err(err).Msg("telling the operator")
 		}

@@ -51,7 +51,7 @@ func load(boardPath, configPath string) (*settings, error) {
 	try(err)
 	s.conf, err = loadConfig(configPath)
 	if err != nil {
-		return nil, errors.Join(append(errs, err)...)
+		return s, errors.Join(append(errs, err)...)
 	}
 	if s.conf.Acquirer.Profile != "" {
 		s.profile, err = acquirer.LoadProfile(s.conf.Acquirer.Profile)
@@ -119,6 +119,8 @@ func (s *settings) gateway() (*alipay.Gateway, error) {
 type machine struct {
 	console *keypad.Console
 	term    *txn.Terminal
+	store   *journal.Store
+	set     *settings
 	log     zerolog.Logger
 	stop    []func()
 }
@@ -135,21 +137,29 @@ func (m *machine) close() {
 
 // build opens what must be there (display, keypad, journal) and prepares the drivers of what may come and go.
 func build(ctx context.Context, s *settings, log zerolog.Logger) (_ *machine, err error) {
-	m := &machine{log: log}
+	m := &machine{log: log, set: s}
 	defer func() {
 		if err != nil {
 			m.close()
 		}
 	}()
+	// The journal's lock first: a second posd on the same data must not touch the devices of the one that runs.
+	store, jerr := openJournal(s.conf.Data)
+	if errors.Is(jerr, journal.ErrInUse) {
+		return nil, jerr
+	}
 	if err := m.buildConsole(ctx, s); err != nil {
+		if jerr == nil {
+			_ = store.Close()
+		}
 		return nil, err
 	}
-	store, err := openJournal(s.conf.Data)
-	if err != nil {
-		m.refuse(ctx, err)
-		return nil, err
+	if jerr != nil {
+		m.refuse(ctx, jerr)
+		return nil, jerr
 	}
-	m.later(func() { _ = store.Close() })
+	m.store = store
+	m.later(func() { _ = m.store.Close() })
 
 	t := s.conf.Terminal
 	m.term = &txn.Terminal{
@@ -185,13 +195,59 @@ func build(ctx context.Context, s *settings, log zerolog.Logger) (_ *machine, er
 
 // refuse shows that the terminal cannot sell. Whoever starts it will start it again; the display must not stay dark.
 func (m *machine) refuse(ctx context.Context, err error) {
-	code := "J02"
-	if !errors.Is(err, journal.ErrDamaged) && !errors.Is(err, journal.ErrVersion) {
-		code = "J01"
+	title, code := keypad.ConfigBad, "F01"
+	switch {
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrVersion):
+		title, code = keypad.JournalFull, "J02"
+	case errors.Is(err, journal.ErrStorage), isPathError(err):
+		title, code = keypad.JournalFull, "J01"
 	}
+	m.log.Error().Err(err).Str("code", code).Msg("cannot start")
 	m.console.Hold(ctx, keypad.Screen{
-		Name: "cannot-start", Mood: keypad.Bad, Title: keypad.T(keypad.JournalFull), Body: []keypad.Text{keypad.T(keypad.CallHelp)}, Code: code,
+		Name: "cannot-start", Mood: keypad.Bad, Title: keypad.T(title), Body: []keypad.Text{keypad.T(keypad.CallHelp)}, Code: code,
 	}, 20*time.Second)
+}
+
+func isPathError(err error) bool {
+	var p *os.PathError
+	return errors.As(err, &p)
+}
+
+// refuseConfig shows on the display that the configuration is wrong, if the board file is good enough to find the display.
+func refuseConfig(ctx context.Context, s *settings, log zerolog.Logger, cause error) {
+	if s == nil || s.board == nil {
+		return
+	}
+	if s.conf == nil {
+		s.conf = &config{Language: string(keypad.ZH)}
+	}
+	m := &machine{log: log, set: s}
+	defer m.close()
+	if err := m.buildConsole(ctx, s); err != nil {
+		log.Error().Err(err).Msg("display")
+		return
+	}
+	m.refuse(ctx, configFault{cause})
+}
+
+// configFault marks an error as one of the configuration, whatever it wraps.
+type configFault struct{ err error }
+
+func (e configFault) Error() string { return e.err.Error() }
+
+// reopen opens the journal again after its storage failed. It tells whether the terminal can sell.
+func (m *machine) reopen() error {
+	if err := m.store.Healthy(); err == nil {
+		return nil
+	}
+	_ = m.store.Close() // it takes no more writes; what was acknowledged is in the file
+	store, err := openJournal(m.set.conf.Data)
+	if err != nil {
+		return err
+	}
+	m.store, m.term.Journal = store, store
+	m.log.Info().Msg("journal opened again")
+	return nil
 }
 
 func (m *machine) buildConsole(ctx context.Context, s *settings) error {

@@ -28,6 +28,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"posd/journal"
+	"posd/vault"
 )
 
 // version is set by the linker.
@@ -114,22 +115,23 @@ func command(args []string, stdout, stderr io.Writer) int {
 }
 
 func run(boardPath, configPath string, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
 	set, err := load(boardPath, configPath)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
+		refuseConfig(ctx, set, zerolog.New(stderr).With().Timestamp().Logger(), err)
 		return exitConfig
 	}
 	level, _ := zerolog.ParseLevel(set.conf.LogLevel) // checked by load
 	log := zerolog.New(stderr).Level(level).With().Timestamp().Logger()
 	log.Info().Str("version", version).Str("board", set.board.Name).Str("tid", set.conf.Terminal.TID).Msg("posd starts")
 
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
 	m, err := build(ctx, set, log)
 	if err != nil {
 		log.Error().Err(err).Msg("posd cannot start")
 		fmt.Fprintln(stderr, err)
-		if errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrVersion) || errors.Is(err, journal.ErrStorage) {
+		if errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrVersion) || errors.Is(err, journal.ErrStorage) || errors.Is(err, journal.ErrInUse) || isPathError(err) {
 			return exitJournal
 		}
 		return exitConfig
@@ -149,7 +151,14 @@ func openJournal(dir string) (*journal.Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return journal.Open(filepath.Join(dir, "journal.db"), journal.Options{Check: func(path string) error {
+	path := filepath.Join(dir, "journal.db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		// The journal is made before the keys. Keys without a journal mean that it was lost, and with it what is owed and the numbers used.
+		if _, err := os.Stat(filepath.Join(dir, vault.FileName)); err == nil {
+			return nil, fmt.Errorf("%w: %s is gone but this terminal has been in use: restore it", journal.ErrDamaged, path)
+		}
+	}
+	return journal.Open(path, journal.Options{Check: func(path string) error {
 		self, err := os.Executable()
 		if err != nil {
 			return err

@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 //	card AMOUNT CARD PIN      from the idle screen until the PIN is entered
 //	code AMOUNT METHOD PHONE  from the idle screen until the phone has shown its code; METHOD is huabei (whole), huabei-6 or any
 //	done                      from the end of a card sale that is printed back to the idle screen
+//	lost WHAT                 something is wrong with the terminal: second (another posd is started on it), journal (the file is
+//	                          gone), config (an unknown key in posd.toml)
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
 //	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
 func TestStories(t *testing.T) {
@@ -54,7 +56,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"terminal": cmdTerminal, "do": cmdDo, "agree": cmdAgree, "secrets": cmdSecrets,
-			"card": cmdCard, "code": cmdCode, "done": cmdDone,
+			"card": cmdCard, "code": cmdCode, "done": cmdDone, "lost": cmdLost,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[worldKey{}] = &story{}
@@ -181,6 +183,29 @@ func cmdDone(ts *testscript.TestScript, neg bool, args []string) {
 		remove
 		wait screen=idle timeout=30s
 	`)
+}
+
+func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: lost second|journal|config")
+	}
+	dir := theWorld(ts).Dir()
+	board, conf := filepath.Join(dir, "board.toml"), filepath.Join(dir, "posd.toml")
+	switch args[0] {
+	case "second":
+		out, err := exec.Command(posdBinary, "run", "-board", board, "-config", conf).CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("in use by another process")) {
+			ts.Fatalf("a second posd: %v\n%s", err, out)
+		}
+	case "journal":
+		ts.Check(os.Remove(filepath.Join(dir, "data", "journal.db")))
+	case "config":
+		b, err := os.ReadFile(conf)
+		ts.Check(err)
+		ts.Check(os.WriteFile(conf, append([]byte("bogus = 1\n"), b...), 0o600))
+	default:
+		ts.Fatalf("lost: no %q", args[0])
+	}
 }
 
 // bookRecord is what agree wants of a journal record.

@@ -28,6 +28,7 @@ func parameters(t *testing.T, floor int64) emv.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Terminal.Type = 0x22 // the profiles tell what becomes of a card where offline approval is possible
 	for _, k := range card.CAKeys() {
 		key, err := emv.NewCAKey([5]byte(k.RID), k.Index, k.Modulus, k.Exponent, k.Hash)
 		if err != nil {
