@@ -235,7 +235,7 @@ type configFault struct{ err error }
 
 func (e configFault) Error() string { return e.err.Error() }
 
-// reopen opens the journal again after its storage failed. It tells whether the terminal can sell.
+// reopen opens the journal again after its storage failed. The error is that of a file that cannot be opened any more.
 func (m *machine) reopen() error {
 	if err := m.store.Healthy(); err == nil {
 		return nil
@@ -246,6 +246,10 @@ func (m *machine) reopen() error {
 		return err
 	}
 	m.store, m.term.Journal = store, store
+	if err := store.Probe(); err != nil {
+		m.log.Warn().Err(err).Msg("storage still takes no write") // sales are refused before a card is asked for
+		return nil
+	}
 	m.log.Info().Msg("journal opened again")
 	return nil
 }

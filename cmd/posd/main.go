@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"posd/journal"
 	"posd/vault"
@@ -117,6 +118,16 @@ func command(args []string, stdout, stderr io.Writer) int {
 func run(boardPath, configPath string, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// One posd on a board, whatever its configuration says: a second one must not touch the devices of the first.
+	unlock, err := lockBoard(boardPath)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		if errors.Is(err, journal.ErrInUse) {
+			return exitJournal
+		}
+		return exitConfig
+	}
+	defer unlock()
 	set, err := load(boardPath, configPath)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -144,6 +155,22 @@ func run(boardPath, configPath string, stderr io.Writer) int {
 	}
 	log.Info().Msg("posd stops")
 	return exitOK
+}
+
+// lockBoard takes the board for this process. The lock goes with the process, however it ends.
+func lockBoard(path string) (unlock func(), err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("hal: board file: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("another posd runs on this board: %s is %w", path, journal.ErrInUse)
+		}
+		return nil, fmt.Errorf("hal: board file: %w", err)
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // openJournal opens the journal of a data directory after another process has examined it.

@@ -193,9 +193,11 @@ func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
 	board, conf := filepath.Join(dir, "board.toml"), filepath.Join(dir, "posd.toml")
 	switch args[0] {
 	case "second":
-		out, err := exec.Command(posdBinary, "run", "-board", board, "-config", conf).CombinedOutput()
-		if err == nil || !bytes.Contains(out, []byte("in use by another process")) {
-			ts.Fatalf("a second posd: %v\n%s", err, out)
+		for _, c := range []string{conf, filepath.Join(dir, "missing.toml")} { // a bad configuration does not get it further
+			out, err := exec.Command(posdBinary, "run", "-board", board, "-config", c).CombinedOutput()
+			if err == nil || !bytes.Contains(out, []byte("in use by another process")) {
+				ts.Fatalf("a second posd: %v\n%s", err, out)
+			}
 		}
 	case "journal":
 		ts.Check(os.Remove(filepath.Join(dir, "data", "journal.db")))
