@@ -215,8 +215,8 @@ func isPathError(err error) bool {
 
 // refuseConfig shows on the display that the configuration is wrong, if the board file is good enough to find the display.
 func refuseConfig(ctx context.Context, s *settings, log zerolog.Logger, cause error) {
-	if s == nil || s.board == nil {
-		return
+	if s.board == nil {
+		return // no display is known: the words on standard error are all there is
 	}
 	if s.conf == nil {
 		s.conf = &config{Language: string(keypad.ZH)}
@@ -263,6 +263,10 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 	m.later(func() { _ = screen.Halt() })
 	// One queue from the keypad to the console, so that the console can drop what was typed before a prompt.
 	strokes := make(chan keypad.Key, input.Queue)
+	if b.Keypad == nil { // a board file that was salvaged: there is only something to show
+		m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
+		return nil
+	}
 	keys := input.New(input.Opts{
 		Path: b.Keypad.Path, Map: b.Keypad.Codes, Grab: b.Keypad.Grab, EventSize: b.Keypad.EventSize,
 		Sink: func(k input.Key) {

@@ -28,6 +28,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"posd/hal"
 	"posd/journal"
 	"posd/vault"
 )
@@ -131,6 +132,9 @@ func run(boardPath, configPath string, stderr io.Writer) int {
 	set, err := load(boardPath, configPath)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
+		if set.board == nil {
+			set.board = hal.Salvage(boardPath)
+		}
 		refuseConfig(ctx, set, zerolog.New(stderr).With().Timestamp().Logger(), err)
 		return exitConfig
 	}

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 //	code AMOUNT METHOD PHONE  from the idle screen until the phone has shown its code; METHOD is huabei (whole), huabei-6 or any
 //	done                      from the end of a card sale that is printed back to the idle screen
 //	lost WHAT                 something is wrong with the terminal: second (another posd is started on it), journal (the file is
-//	                          gone), config (an unknown key in posd.toml)
+//	                          gone), config (an unknown key in posd.toml), board (one in the board file)
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
 //	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
 func TestStories(t *testing.T) {
@@ -187,7 +187,7 @@ func cmdDone(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 || neg {
-		ts.Fatalf("usage: lost second|journal|config")
+		ts.Fatalf("usage: lost second|journal|config|board")
 	}
 	dir := theWorld(ts).Dir()
 	board, conf := filepath.Join(dir, "board.toml"), filepath.Join(dir, "posd.toml")
@@ -205,6 +205,10 @@ func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
 		b, err := os.ReadFile(conf)
 		ts.Check(err)
 		ts.Check(os.WriteFile(conf, append([]byte("bogus = 1\n"), b...), 0o600))
+	case "board":
+		b, err := os.ReadFile(board)
+		ts.Check(err)
+		ts.Check(os.WriteFile(board, append([]byte("bogus = 1\n"), b...), 0o600))
 	default:
 		ts.Fatalf("lost: no %q", args[0])
 	}
