@@ -368,6 +368,13 @@ func cmdSecrets(ts *testscript.TestScript, neg bool, args []string) {
 		all.Write(b)
 		return err
 	}))
+	// A PIN is short: it counts where it stands by itself, not inside a longer number or a string of hexadecimal digits.
+	for _, pin := range []string{"123456", "654321"} {
+		re := regexp.MustCompile("(?i)(^|[^0-9a-f])" + pin + "([^0-9a-f]|$)")
+		if at := re.FindIndex(all.Bytes()); at != nil {
+			ts.Fatalf("a PIN is in the clear: ...%q...", all.Bytes()[max(0, at[0]-60):at[1]])
+		}
+	}
 	secrets := w.Secrets()
 	if len(secrets) < 10 {
 		ts.Fatalf("only %d secrets are known", len(secrets))
