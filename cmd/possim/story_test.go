@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -103,6 +104,9 @@ func cmdDo(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: do ACTION [ARGS]")
 	}
 	w := theWorld(ts)
+	if args[0] == "power" && len(args) > 1 && args[1] == "on" {
+		untilOff(ts, w)
+	}
 	res, err := w.Do(context.Background(), args[0], args[1:])
 	switch {
 	case err != nil && neg:
@@ -120,6 +124,24 @@ func cmdDo(ts *testscript.TestScript, neg bool, args []string) {
 		b, err := json.MarshalIndent(v, "", " ")
 		ts.Check(err)
 		fmt.Fprintln(ts.Stdout(), string(b))
+	}
+}
+
+// untilOff waits until an armed cut is over: it is in the trace before the last device has lost its power, and switching on in between
+// finds the terminal still on.
+func untilOff(ts *testscript.TestScript, w *world.World) {
+	limit := time.After(20 * time.Second)
+	for {
+		changed := w.Changed()
+		if !w.State().Power {
+			w.PowerCut() // nothing to do, but it waits until the sequence is over
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			ts.Fatalf("the power is still on")
+		}
 	}
 }
 
