@@ -48,6 +48,7 @@ type World struct {
 
 	mu     sync.Mutex // one power sequence at a time; never taken from within Hub.Add
 	power  atomic.Bool
+	struck atomic.Bool // a cut has begun and is not settled
 	closed bool
 
 	smu    sync.Mutex // guards what follows
@@ -161,6 +162,7 @@ func (w *World) PowerOn() error {
 	if w.closed {
 		return errors.New("world: closed")
 	}
+	w.settleCut() // of a cut that is under way: it must not take the power away again afterwards
 	if p := w.child.Load(); p != nil && p.alive() {
 		if w.power.Load() {
 			return nil
@@ -209,6 +211,7 @@ func (w *World) PowerCut() {
 // strike is the first part of a power cut: when it returns posd is dead. It takes no lock, so that it can be used within Hub.Add,
 // while a device holds its own.
 func (w *World) strike() {
+	w.struck.Store(true)
 	w.setScreen("off")
 	if p := w.child.Load(); p != nil {
 		p.kill()
@@ -217,7 +220,7 @@ func (w *World) strike() {
 
 // settleCut is the rest of a power cut. The caller holds mu.
 func (w *World) settleCut() {
-	if !w.power.Load() {
+	if !w.struck.Swap(false) || !w.power.Load() {
 		return
 	}
 	if p := w.child.Load(); p != nil {
