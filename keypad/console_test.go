@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"image"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -408,7 +407,7 @@ func TestCancellable(t *testing.T) {
 	})
 	t.Run("after it no key goes astray", func(t *testing.T) {
 		during(t, func(t *testing.T, d *desk) {
-			before := runtime.NumGoroutine()
+			// A watcher that was left behind would block for ever, which the bubble reports when the test ends.
 			for range 50 {
 				ctx, stop := d.Cancellable(t.Context())
 				stop()
@@ -419,10 +418,6 @@ func TestCancellable(t *testing.T) {
 				if err := d.Confirm(t.Context(), Screen{Name: "s"}); err != nil {
 					t.Fatal(err)
 				}
-			}
-			synctest.Wait()
-			if n := runtime.NumGoroutine(); n > before {
-				t.Errorf("%d goroutines, %d before", n, before)
 			}
 		})
 	})
