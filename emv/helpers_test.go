@@ -96,6 +96,10 @@ func (p *person) Choose(_ context.Context, c []Candidate) (int, error) {
 	return p.choice(c)
 }
 
+func (p *person) OfflinePIN(context.Context, OfflinePINRequest) (OfflinePINAnswer, error) {
+	return OfflinePINAnswer{Outcome: PINPadFailed}, nil
+}
+
 func (p *person) OnlinePIN(_ context.Context, r PINRequest) (PINOutcome, error) {
 	p.asked = append(p.asked, r)
 	return p.pin, p.pinErr

@@ -24,6 +24,29 @@ type Cardholder interface {
 	// OnlinePIN has the PIN pad capture a PIN and keep the enciphered block; the kernel never sees it. err is for things that end
 	// the transaction (ErrCancelled, context); a pad that is missing, broken or bypassed is an outcome.
 	OnlinePIN(ctx context.Context, r PINRequest) (PINOutcome, error)
+	// OfflinePIN has the PIN pad or the reader capture a PIN and give it to the card with VERIFY (Book 3, 6.5.12 and 10.5.1); the
+	// kernel never sees it. The status bytes are the card's. err is as for OnlinePIN, and ErrCardLost where the card went away.
+	OfflinePIN(ctx context.Context, r OfflinePINRequest) (OfflinePINAnswer, error)
+}
+
+// OfflinePINRequest asks for a PIN that the card itself compares.
+type OfflinePINRequest struct {
+	Amount money.Amount
+	Tries  int        // tries that are left, this one included; -1 when the card does not say
+	Again  bool       // the PIN before this one was wrong
+	Cipher *PINCipher // nil: the PIN goes to the card in the clear (VERIFY with P2 80), else enciphered (P2 88)
+}
+
+// PINCipher is what the PIN pad needs to encipher a PIN for the card (Book 2, 7.2). The random padding is the pad's own.
+type PINCipher struct {
+	Modulus, Exponent []byte // the ICC PIN encipherment key, or the ICC's own
+	Challenge         []byte // of GET CHALLENGE, eight bytes
+}
+
+// OfflinePINAnswer is what came of it. SW has a meaning for PINEntered only.
+type OfflinePINAnswer struct {
+	Outcome PINOutcome
+	SW      uint16 // of VERIFY: 9000, 63Cx, 6983, 6984 or whatever the card says
 }
 
 // PINRequest tells the PIN pad whose PIN is wanted.
@@ -37,7 +60,7 @@ type PINOutcome uint8
 
 // Outcomes of a PIN entry.
 const (
-	PINEntered   PINOutcome = iota // the pad holds the enciphered block
+	PINEntered   PINOutcome = iota // the pad holds the enciphered block, or the card has had the PIN
 	PINBypassed                    // the cardholder pressed Enter without digits
 	PINPadFailed                   // pad missing or not working
 )

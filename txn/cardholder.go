@@ -31,19 +31,52 @@ func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error
 	return i, err
 }
 
+// pinScreen is shown while somebody types a PIN: n stars.
+func (h *cardholder) pinScreen(title keypad.Msg, mood keypad.Mood, n int) keypad.Screen {
+	return keypad.Screen{
+		Name: "pin", Mood: mood, Title: keypad.T(title), Amount: &h.amount, Stars: n, ShowStar: true,
+		Body:  []keypad.Text{keypad.T(keypad.PINBody)},
+		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
+	}
+}
+
+// OfflinePIN has the reader capture a PIN and give it to the card. The digits never reach this program.
+func (h *cardholder) OfflinePIN(ctx context.Context, r emv.OfflinePINRequest) (emv.OfflinePINAnswer, error) {
+	none := emv.OfflinePINAnswer{Outcome: emv.PINPadFailed}
+	if h.t.CardPIN == nil {
+		return none, nil // a terminal that cannot do it: the card's list goes on (Book 3, 10.5.1)
+	}
+	title, mood := keypad.PINTitle, keypad.Plain
+	switch {
+	case r.Tries == 1: // Book 4, 6.3.4.1
+		title, mood = keypad.PINLast, keypad.Notice
+	case r.Again:
+		title, mood = keypad.PINAgain, keypad.Notice
+	}
+	h.t.Console.Show(h.pinScreen(title, mood, 0))
+	ask := vault.CardPIN{Timeout: h.t.Config.PINWait, Progress: func(n int) { h.t.Console.Show(h.pinScreen(title, mood, n)) }}
+	if c := r.Cipher; c != nil {
+		ask.Cipher = &vault.CardPINCipher{Modulus: c.Modulus, Exponent: c.Exponent, Challenge: c.Challenge}
+	}
+	sw, err := h.t.CardPIN.VerifyPIN(ctx, ask)
+	switch {
+	case errors.Is(err, vault.ErrPINBypassed):
+		return emv.OfflinePINAnswer{Outcome: emv.PINBypassed}, nil
+	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
+		return none, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
+	case err != nil:
+		return none, err // as with the PIN for the issuer: whoever breaks the keypad must not pay without a PIN
+	}
+	h.t.Console.Show(busy("reading", keypad.CardReading, &h.amount))
+	return emv.OfflinePINAnswer{Outcome: emv.PINEntered, SW: sw}, nil
+}
+
 // OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
 func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
-	screen := func(n int) keypad.Screen {
-		return keypad.Screen{
-			Name: "pin", Title: keypad.T(keypad.PINTitle), Amount: &h.amount, Stars: n, ShowStar: true,
-			Body:  []keypad.Text{keypad.T(keypad.PINBody)},
-			Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
-		}
-	}
-	h.t.Console.Show(screen(0))
+	h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, 0))
 	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{
 		PAN: r.PAN, Amount: r.Amount, Timeout: h.t.Config.PINWait,
-		Progress: func(n int) { h.t.Console.Show(screen(n)) },
+		Progress: func(n int) { h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, n)) },
 	})
 	switch {
 	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):

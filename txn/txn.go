@@ -157,6 +157,7 @@ type Terminal struct {
 	Reader   Reader
 	Kernel   Kernel
 	Keys     Keys
+	CardPIN  vault.CardPINPad // nil: no PIN can be given to the card
 	Acquirer Acquirer
 	Scanner  Scanner
 	Wallets  map[string]Wallet

@@ -67,12 +67,35 @@ func (PINBlock) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "PIN bloc
 // Format hides the keys from every verb.
 func (*Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "vault keys") }
 
+// CardPINPad captures a PIN and hands it to the chip card in the reader with VERIFY (EMV Book 3, 6.5.12): a reader with a keypad of
+// its own, or a PIN pad that reaches the card. Clear PINs never leave it.
+//
+// sw is the card's answer. Errors: ErrPINCancelled and ErrPINTimeout, ErrPINBypassed where Enter was pressed without enough digits,
+// ErrPad for a pad that cannot do it or does not work, the reader's own errors where the card is gone, and the error of ctx.
+type CardPINPad interface {
+	VerifyPIN(ctx context.Context, r CardPIN) (sw uint16, err error)
+}
+
+// CardPIN is a request to capture a PIN that the card compares.
+type CardPIN struct {
+	Cipher   *CardPINCipher // nil: in the clear
+	Timeout  time.Duration
+	Progress func(digits int) // told the number of digits so far, where the reader tells; only for display
+}
+
+// CardPINCipher enciphers a PIN for the card (EMV Book 2, 7.2): block 7F, PIN block, challenge, random padding of the pad's own.
+type CardPINCipher struct {
+	Modulus, Exponent []byte
+	Challenge         []byte // eight bytes
+}
+
 // Errors of key handling and PIN entry.
 var (
 	ErrKCV          = errors.New("vault: key check value does not match")
 	ErrNoKeys       = errors.New("vault: no working keys: sign on first")
 	ErrPINCancelled = errors.New("vault: PIN entry cancelled by the cardholder")
 	ErrPINTimeout   = errors.New("vault: PIN entry timed out")
+	ErrPINBypassed  = errors.New("vault: Enter pressed without a PIN")
 	ErrPad          = errors.New("vault: PIN pad does not work")
 	ErrSealed       = errors.New("vault: sealed data cannot be opened")
 )

@@ -47,6 +47,10 @@ type holder struct{ pins int }
 
 func (*holder) Choose(context.Context, []emv.Candidate) (int, error) { return 0, nil }
 
+func (h *holder) OfflinePIN(context.Context, emv.OfflinePINRequest) (emv.OfflinePINAnswer, error) {
+	return emv.OfflinePINAnswer{Outcome: emv.PINPadFailed}, nil
+}
+
 func (h *holder) OnlinePIN(context.Context, emv.PINRequest) (emv.PINOutcome, error) {
 	h.pins++
 	return emv.PINEntered, nil
