@@ -133,9 +133,6 @@ func (c *Config) Check() error {
 	if d, op := t.Type&0xF, t.Type>>4; d < 1 || d > 6 || op < 1 || op > 3 {
 		return fmt.Errorf("%w: terminal.type %02X is not a terminal type (Book 4, A1)", ErrConfig, t.Type)
 	}
-	if capPlainPIN.in(t.Capabilities[:]) || capEncipheredPIN.in(t.Capabilities[:]) {
-		return fmt.Errorf("%w: terminal.capabilities %X names offline PIN, which the kernel does not perform", ErrConfig, t.Capabilities)
-	}
 	if len(c.Applications) > maxApplications {
 		return fmt.Errorf("%w: %d applications, at most %d", ErrConfig, len(c.Applications), maxApplications)
 	}

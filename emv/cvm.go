@@ -35,15 +35,12 @@ func (s *Session) verifyCardholder(ctx context.Context) error {
 		return nil
 	}
 	list, ok := s.icc.Get(tagCVMList)
-	if !ok {
-		tvrDataMissing.set(s.tvr[:]) // 7.2
+	if ok && (len(list) < 8 || len(list)%2 != 0 || len(list) > 252) {
+		return badCard(StepCVM, "CVM List of %d bytes", len(list)) // 10.5
+	}
+	if len(list) <= 8 {
+		tvrDataMissing.set(s.tvr[:]) // 7.5, table 35; 10.5: a list without rules is no list
 		return nil
-	}
-	if len(list) < 8 || len(list)%2 != 0 || len(list) > 252 {
-		return badCard(StepCVM, "CVM List of %d bytes", len(list))
-	}
-	if len(list) == 8 {
-		return nil // 10.5: a list without rules is no list
 	}
 	tsiCVM.set(s.tsi[:])
 	x, y := binary.BigEndian.Uint32(list), binary.BigEndian.Uint32(list[4:])
@@ -71,7 +68,7 @@ func (s *Session) verifyCardholder(ctx context.Context) error {
 	return nil
 }
 
-// conditionHolds evaluates a CVM condition code (Book 3, C3, table 40). A condition that needs data which are absent, or that is
+// conditionHolds evaluates a CVM condition code (Book 3, C3). A condition that needs data which are absent, or that is
 // not known, does not hold: the rule is passed over.
 func (s *Session) conditionHolds(method, condition byte, x, y int64) bool {
 	cash := s.req.Type == typeCash
@@ -107,15 +104,23 @@ func (s *Session) conditionHolds(method, condition byte, x, y int64) bool {
 	return false
 }
 
-// supports tells whether the terminal can perform a method, by its Terminal Capabilities 9F33. The methods with offline PIN are
-// not among them.
+// supports tells whether the terminal can perform a method, by its Terminal Capabilities 9F33. Of a combination it must be able to
+// perform both (Book 4, 6.3.4).
 func (s *Session) supports(method byte) bool {
 	caps := s.k.cfg.Terminal.Capabilities[:]
 	switch method {
 	case cvmFail:
 		return true
+	case cvmPlainPIN:
+		return capPlainPIN.in(caps)
 	case cvmOnlinePIN:
 		return capOnlinePIN.in(caps)
+	case cvmPlainPINSign:
+		return capPlainPIN.in(caps) && capSignature.in(caps)
+	case cvmEncipheredPIN:
+		return capEncipheredPIN.in(caps)
+	case cvmEncipheredPINSign:
+		return capEncipheredPIN.in(caps) && capSignature.in(caps)
 	case cvmSignature:
 		return capSignature.in(caps)
 	case cvmNone:
@@ -124,70 +129,56 @@ func (s *Session) supports(method byte) bool {
 	return false
 }
 
-// performCVM tries one method whose condition holds and reports whether it ended the processing successfully.
-func (s *Session) performCVM(ctx context.Context, code, condition byte) (done bool, err error) {
-	method := code & 0x3F
+// cannotPerform sets what the TVR says of a method that this terminal does not recognise or does not support (10.5, figure 9). A
+// terminal that supports one form of offline PIN has a PIN pad, even if the card wants the other form.
+func (s *Session) cannotPerform(method byte) {
+	caps := s.k.cfg.Terminal.Capabilities[:]
 	switch method {
-	case cvmFail:
-		s.cvm = [3]byte{code, condition, cvmFailed}
-		return false, nil
 	case cvmOnlinePIN:
-		if !s.supports(method) {
-			tvrPINPadFailed.set(s.tvr[:]) // 10.5.2
-			break
-		}
-		ok, err := s.onlinePINEntered(ctx)
-		if err != nil {
-			return false, err
-		}
-		if ok {
-			tvrOnlinePIN.set(s.tvr[:])
-			s.cvm = [3]byte{code, condition, cvmUnknown} // the issuer will know
-			return true, nil
-		}
-		s.cvm = [3]byte{code, condition, cvmFailed}
-		return false, nil
-	case cvmPlainPIN, cvmPlainPINSign, cvmEncipheredPIN, cvmEncipheredPINSign:
-		// 10.5.1: this kernel hands no PIN to the card, and Config.Check holds the capabilities to that.
 		tvrPINPadFailed.set(s.tvr[:])
-	case cvmSignature:
-		if s.supports(method) {
-			s.signature = true
-			s.cvm = [3]byte{code, condition, cvmUnknown} // the merchant will see
-			return true, nil
+	case cvmPlainPIN, cvmPlainPINSign, cvmEncipheredPIN, cvmEncipheredPINSign:
+		if !capPlainPIN.in(caps) && !capEncipheredPIN.in(caps) {
+			tvrPINPadFailed.set(s.tvr[:])
 		}
-	case cvmNone:
-		if s.supports(method) {
-			s.cvm = [3]byte{code, condition, cvmSuccessful}
-			return true, nil
-		}
+	case cvmSignature, cvmNone:
 	default:
 		tvrCVMUnknown.set(s.tvr[:])
 	}
-	// Not performed: the results keep what an earlier rule has left there.
-	return false, nil
 }
 
-// onlinePINEntered has the PIN pad capture a PIN for the issuer (Book 3, 10.5.2). A cardholder who has bypassed PIN entry is not
-// asked again (Book 4, 6.3.4.3).
-func (s *Session) onlinePINEntered(ctx context.Context) (bool, error) {
-	if s.pinBypassed {
-		tvrPINNotEntered.set(s.tvr[:])
+// performCVM tries one method whose condition holds and reports whether it ended the processing successfully. CVM Results are those
+// of the last method that was performed (Book 4, 6.3.4.5): one that cannot be leaves there what an earlier one has put.
+func (s *Session) performCVM(ctx context.Context, code, condition byte) (done bool, err error) {
+	method := code & 0x3F
+	if !s.supports(method) {
+		s.cannotPerform(method)
 		return false, nil
 	}
-	outcome, err := s.holder.OnlinePIN(ctx, PINRequest{PAN: s.pan, Amount: s.req.Amount})
+	result := byte(cvmFailed)
+	switch method {
+	case cvmPlainPIN, cvmEncipheredPIN:
+		if done, err = s.offlinePINVerified(ctx, method == cvmEncipheredPIN); done {
+			result = cvmSuccessful
+		}
+	case cvmPlainPINSign, cvmEncipheredPINSign:
+		// 10.5.4: both must succeed; as with the signature alone, the merchant will see.
+		if done, err = s.offlinePINVerified(ctx, method == cvmEncipheredPINSign); done {
+			s.signature = true
+			result = cvmUnknown
+		}
+	case cvmOnlinePIN:
+		if done, err = s.onlinePINEntered(ctx); done {
+			tvrOnlinePIN.set(s.tvr[:])
+			result = cvmUnknown // the issuer will know
+		}
+	case cvmSignature:
+		done, s.signature, result = true, true, cvmUnknown
+	case cvmNone:
+		done, result = true, cvmSuccessful
+	}
 	if err != nil {
-		return false, &Error{Step: StepCVM, Err: err}
+		return false, err
 	}
-	switch outcome {
-	case PINEntered:
-		s.onlinePIN = true
-		return true, nil
-	case PINBypassed:
-		s.pinBypassed = true
-		tvrPINNotEntered.set(s.tvr[:])
-	default:
-		tvrPINPadFailed.set(s.tvr[:])
-	}
-	return false, nil
+	s.cvm = [3]byte{code, condition, result}
+	return done, nil
 }

@@ -43,7 +43,7 @@ func TestCVMClauses(t *testing.T) {
 		{"fail CVM ends the list though bit 7 is set", none + "4000 1F00", tweak{}, "400001", failed, 0},
 
 		{"10.5 list absent", "-", tweak{}, "3F0000", 0, 0},
-		{"10.5 list without rules", none, tweak{}, "3F0000", 0, 0},
+		{"10.5 a list without rules is no list", none, tweak{}, "3F0000", 0, 0},
 		{"10.5 no condition holds", none + "1F01 1F05", tweak{}, "3F0001", failed, 0},
 		{"10.5 condition not known is passed over", none + "1F0A 1F80 1E00", tweak{}, "1E0000", 0, 0},
 		{"10.5 method not known, next", none + "6000 1F00", tweak{}, "1F0002", unknown, 0},
@@ -141,7 +141,7 @@ func TestCVMClauses(t *testing.T) {
 			if tsiCVM.in(s.tsi[:]) != ran {
 				t.Errorf("TSI %X", s.tsi)
 			}
-			if tvrDataMissing.in(s.tvr[:]) != (c.list == "-") {
+			if tvrDataMissing.in(s.tvr[:]) == ran {
 				t.Errorf("TVR %X: data missing", s.tvr)
 			}
 		})

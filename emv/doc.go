@@ -9,6 +9,6 @@
 // The card is not trusted. Everything it sends is bounded: answers, records, data objects, applications, selections. It cannot set
 // a data object whose source is the terminal, and it cannot raise the cryptogram it was asked for.
 //
-// The package does not verify PINs offline (Config.Check refuses a terminal that claims it), keeps no exception file, knows no
-// referrals or advices, speaks no contactless, writes no log and never sees a PIN. It does not decide about reversals.
+// The package keeps no exception file, knows no referrals, advices or biometric methods, speaks no contactless, writes no log and
+// never sees a PIN: one that the card verifies goes from the PIN pad to the card. It does not decide about reversals.
 package emv

@@ -63,7 +63,6 @@ func TestParameterErrors(t *testing.T) {
 		{"country of four digits", strings.Replace(minimal, "156", "1560", 1), "terminal.country"},
 		{"terminal type that is none", strings.Replace(minimal, "\"22\"", "\"27\"", 1), "terminal.type"},
 		{"no terminal", oneApp, "terminal.type"},
-		{"offline PIN", strings.Replace(minimal, "E068C8", "E0F8C8", 1), "offline PIN"},
 		{"IFD serial of five characters", minimal + "ifd_serial = \"12345\"\n", "terminal.ifd_serial"},
 		{"category with letters", minimal + "category = \"54AB\"\n", "terminal.category"},
 		{"acquirer of twelve digits", minimal + "acquirer_id = \"123456789012\"\n", "terminal.acquirer_id"},

@@ -70,6 +70,7 @@ type Session struct {
 	iccKey       publicKey
 
 	onlinePIN, pinBypassed bool
+	pinUsedUp              bool // the card has answered VERIFY with 63C0
 	signature              bool
 	scriptResults          []byte
 	outcome                Outcome

@@ -37,11 +37,13 @@ const (
 	tagDate          tlv.Tag = 0x9A
 	tagTSI           tlv.Tag = 0x9B
 	tagType          tlv.Tag = 0x9C
+	tagDDFName       tlv.Tag = 0x9D
 	tagFCIProp       tlv.Tag = 0xA5
 	tagExpiry        tlv.Tag = 0x5F24
 	tagEffective     tlv.Tag = 0x5F25
 	tagIssuerCountry tlv.Tag = 0x5F28
 	tagCurrency      tlv.Tag = 0x5F2A
+	tagLanguage      tlv.Tag = 0x5F2D
 	tagPSN           tlv.Tag = 0x5F34
 	tagExponent      tlv.Tag = 0x5F36
 	tagAcquirerID    tlv.Tag = 0x9F01
@@ -62,6 +64,7 @@ const (
 	tagLCOL          tlv.Tag = 0x9F14
 	tagCategory      tlv.Tag = 0x9F15
 	tagMerchantID    tlv.Tag = 0x9F16
+	tagPINTries      tlv.Tag = 0x9F17
 	tagScriptID      tlv.Tag = 0x9F18
 	tagCountry       tlv.Tag = 0x9F1A
 	tagFloorLimit    tlv.Tag = 0x9F1B
@@ -72,6 +75,9 @@ const (
 	tagUCOL          tlv.Tag = 0x9F23
 	tagAC            tlv.Tag = 0x9F26
 	tagCID           tlv.Tag = 0x9F27
+	tagPINCert       tlv.Tag = 0x9F2D
+	tagPINExp        tlv.Tag = 0x9F2E
+	tagPINRest       tlv.Tag = 0x9F2F
 	tagIssuerExp     tlv.Tag = 0x9F32
 	tagCapabilities  tlv.Tag = 0x9F33
 	tagCVMResults    tlv.Tag = 0x9F34
@@ -100,6 +106,7 @@ type bit struct{ octet, bit uint8 }
 
 func (b bit) in(s []byte) bool { return s[b.octet-1]>>(b.bit-1)&1 == 1 }
 func (b bit) set(s []byte)     { s[b.octet-1] |= 1 << (b.bit - 1) }
+func (b bit) clear(s []byte)   { s[b.octet-1] &^= 1 << (b.bit - 1) }
 
 // Application Interchange Profile (Book 3, C1).
 var (
@@ -133,7 +140,7 @@ var (
 	capSDA               = bit{3, 8}
 	capDDA               = bit{3, 7}
 	capCDA               = bit{3, 4}
-	priorityConfirmation = bit{1, 8} // Application Priority Indicator (Book 1, table 48)
+	priorityConfirmation = bit{1, 8} // Application Priority Indicator (Book 1, 12.2.3)
 )
 
 // Terminal Verification Results (Book 3, C5).
@@ -151,6 +158,7 @@ var (
 	tvrNewCard          = bit{2, 4}
 	tvrCVMFailed        = bit{3, 8}
 	tvrCVMUnknown       = bit{3, 7}
+	tvrPINTryLimit      = bit{3, 6}
 	tvrPINPadFailed     = bit{3, 5}
 	tvrPINNotEntered    = bit{3, 4}
 	tvrOnlinePIN        = bit{3, 3}
