@@ -2,6 +2,7 @@ package emv
 
 import (
 	"context"
+	"slices"
 
 	"posd/emv/tlv"
 )
@@ -22,7 +23,7 @@ func (s *Session) initiate(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, badData(StepInitiate, "PDOL", err)
 	}
-	body := tlv.Append(make([]byte, 0, len(s.pdolData)+3), 0x83, s.pdolData)
+	body := tlv.Append(make([]byte, 0, len(s.pdolData)+3), tagCommand, s.pdolData)
 	r, sw, err := s.exchange(ctx, StepInitiate, s.command(0x80, 0xA8, 0x00, 0x00, body, true))
 	if err != nil {
 		return false, err
@@ -46,7 +47,7 @@ func (s *Session) initiate(ctx context.Context) (again bool, err error) {
 		s.icc.Set(tagAIP, o.Value[:2])
 		s.icc.Set(tagAFL, o.Value[2:])
 	case tagFormat2:
-		if err := s.take(StepInitiate, o.Value); err != nil {
+		if err := s.take(StepInitiate, o.Value, inRecord, inGPO); err != nil {
 			return false, err
 		}
 	default:
@@ -63,19 +64,12 @@ func (s *Session) initiate(ctx context.Context) (again bool, err error) {
 	return false, nil
 }
 
-// take keeps the primitive data objects of a template that the card has sent. An object that comes a second time breaks the
-// specification (Book 3, 10.2). Constructed objects are proprietary here and are passed over; an object whose source is the
-// terminal is not the card's to give.
-func (s *Session) take(step string, template []byte) error {
+// take keeps the data objects of a template that the card has sent, so far as they are recognised and belong there: from gives the
+// places whose objects may come (Book 3, 7.5). One that comes a second time breaks the specification (10.2); what is not kept may.
+func (s *Session) take(step string, template []byte, from ...place) error {
 	d := tlv.NewDecoder(template)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
-		if o.Tag.Constructed() || ofTerminal(o.Tag) {
-			continue
-		}
-		if s.icc.Len() >= maxObjects {
-			return badCard(step, "more than %d data objects", maxObjects)
-		}
-		if !s.icc.Add(o.Tag, o.Value) && !ofFCI(o.Tag) {
+		if slices.Contains(from, placeOf(o.Tag)) && !s.icc.Add(o.Tag, o.Value) {
 			return badCard(step, "%s comes twice", o.Tag)
 		}
 	}
@@ -85,11 +79,33 @@ func (s *Session) take(step string, template []byte) error {
 	return nil
 }
 
-// ofFCI tells which objects came with SELECT: some cards repeat them in a record, and the first one counts.
-func ofFCI(t tlv.Tag) bool {
+// place is where a card's data object comes from (Book 3, Annex A2, column "template").
+type place uint8
+
+const (
+	elsewhere place = iota // other commands, the terminal, the issuer; a template; a tag that is not known
+	inRecord               // 70, and 77 in answer to GET PROCESSING OPTIONS
+	inGPO                  // 77 alone
+	inFCI                  // A5
+)
+
+// placeOf tells where an object has to stand to be used. Whatever a card puts elsewhere is as good as unknown: it cannot replace what
+// only a command brings, nor speak for the terminal.
+func placeOf(t tlv.Tag) place {
 	switch t {
-	case tagDFName, tagLabel, tagPriority, tagPDOL, tagPreferredName, tagCodeTable, 0x5F2D, 0x9F4D:
-		return true
+	case tagLabel, tagPriority, tagLanguage, tagCodeTable, tagPreferredName, tagPDOL:
+		return inFCI
+	case tagAIP, tagAFL:
+		return inGPO
+	case tagADFName, tagDFName, tagDDFName, tagSFI, 0x42, 0x5F50, 0x5F53, 0x5F54, 0x5F55, 0x5F56, 0x9F0A, 0x9F0C, 0x9F4D, // directory, FCI
+		tagLastOnlineATC, tagPINTries, 0x9F4F, // GET DATA
+		tagIAD, tagAC, tagCID, tagATC, tagSDAD, // answers to cryptogram commands
+		tagDAC, tagICCDynamic, // recovered from signatures
+		tagFormat1, tagCommand:
+		return elsewhere
 	}
-	return false
+	if t.Constructed() || ofTerminal(t) || tlv.Name(t) == "" {
+		return elsewhere
+	}
+	return inRecord
 }

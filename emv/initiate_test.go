@@ -165,7 +165,6 @@ func TestAFLClauses(t *testing.T) {
 		{"not a multiple of four", "08010100 10"},
 		{"SFI 0", "00010100"},
 		{"SFI 31", "F8010100"},
-		{"low bits of the SFI byte", "09010100"},
 		{"first record 0", "08000100"},
 		{"last before first", "08020100"},
 		{"more signed than there are", "08010203"},
@@ -205,7 +204,14 @@ func TestRecordClauses(t *testing.T) {
 		{"no PAN sequence number is no error", func(c *chip) { c.drop[tagPSN] = true }, nil},
 		{"10.2 a data object twice", func(c *chip) { c.unsigned = obj(tagPSN, "01") }, ErrBadCard},
 		{"10.2 an object of the FCI again", func(c *chip) { c.unsigned = obj(tagLabel, "4142") }, nil},
-		{"10.2 an AIP in a record", func(c *chip) { c.unsigned = obj(tagAIP, "0000") }, ErrBadCard},
+		{"10.2 a data object twice, in one record", func(c *chip) { c.unsigned = append(obj(tagPSN, "01"), obj(tagPSN, "01")...) }, ErrBadCard},
+		{"10.2 an object twice that is not recognised", func(c *chip) { c.unsigned = append(obj(0xDF01, "01"), obj(0xDF01, "02")...) }, nil},
+		{"7.5 an AIP in a record is not looked at", func(c *chip) { c.unsigned = obj(tagAIP, "0000") }, nil},
+		{"7.5 an AFL in a record is not looked at", func(c *chip) { c.unsigned = obj(tagAFL, "00") }, nil},
+		{"7.5 a PDOL in a record is not looked at", func(c *chip) { c.unsigned = obj(tagPDOL, "9F") }, nil},
+		{"7.5 a cryptogram in a record is not looked at", func(c *chip) { c.unsigned = append(obj(tagAC, "00"), obj(tagCID, "40")...) }, nil},
+		{"7.5 a malformed name is no error", func(c *chip) { c.set[0x5F20] = unhex("1B00FF") }, nil},
+		{"7.5 malformed track 1 data are no error", func(c *chip) { c.set[0x9F1F] = unhex("FFFF") }, nil},
 		{"a constructed object of the card's own", func(c *chip) { c.unsigned = unhex("BF7F0380FFFF") }, nil},
 		{"7.5 PAN with letters", func(c *chip) { c.set[tagPAN] = unhex("620000000000000A") }, ErrBadCard},
 		{"7.5 PAN of seven digits", func(c *chip) { c.set[tagPAN] = unhex("6200000F"); c.drop[tagTrack2] = true }, ErrBadCard},
@@ -262,8 +268,27 @@ func TestRecordsOfOtherFiles(t *testing.T) {
 		{"SFI 11, signed: the whole record", "7003 9F1F00", 11, true, nil, false, "70039F1F00"},
 		{"SFI 11, signed, not a template: authentication will fail", "9F1F00", 11, true, nil, true, "9F1F00"},
 		{"SFI 30, not signed, no TLV at all", "FF01020304", 30, false, nil, false, ""},
-		{"SFI 1, padding in front", "00 7003 9F1F00", 1, false, ErrBadCard, false, ""},
-		{"SFI 1, padding behind", "7003 9F1F00 FF", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, zeros in front", "00 7003 9F1F00", 1, false, nil, false, ""},
+		{"SFI 1, zeros in front, signed: they are data of the record", "00 7003 9F1F00", 1, true, nil, false, "009F1F00"},
+		{"SFI 1, zeros behind, signed: they are data of the record", "7003 9F1F00 0000", 1, true, nil, false, "9F1F000000"},
+		{"SFI 1, zeros inside, signed", "7006 00 9F1F00 00 00", 1, true, nil, false, "009F1F000000"},
+		{"SFI 1, anything else behind", "7003 9F1F00 FF", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, anything else in front", "FF 7003 9F1F00", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, two templates", "7003 9F1F00 7003 9F2000", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, template 77", "7703 9F1F00", 1, true, ErrBadCard, false, ""},
+		{"SFI 1, a length in two bytes, signed", "708103 9F1F00", 1, true, nil, false, "9F1F00"},
+		{"SFI 1, a length in three bytes, signed", "70820003 9F1F00", 1, true, nil, false, "9F1F00"},
+		{"SFI 1, a length in five bytes", "708400000003 9F1F00", 1, false, nil, false, ""},
+		{"SFI 1, a length in six bytes", "70850000000003 9F1F00", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, a length without end", "7080 9F1F00 0000", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, a length beyond the record", "7004 9F1F00", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, a length far beyond the record", "7084FFFFFFFF 9F1F00", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, an object beyond its template", "7003 9F1F01", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, a tag without end", "7004 9F8181 81", 1, false, ErrBadCard, false, ""},
+		{"SFI 1, an empty template", "7000", 1, true, nil, false, ""},
+		{"SFI 11, zeros behind, signed: the whole record", "7003 9F1F00 00", 11, true, nil, false, "70039F1F0000"},
+		{"SFI 11, empty, signed: authentication will fail", "", 11, true, nil, true, ""},
+		{"SFI 11, broken inside, signed", "7003 9F1F01", 11, true, ErrBadCard, false, "70039F1F01"},
 		{"SFI 1, empty", "", 1, false, ErrBadCard, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -276,14 +301,64 @@ func TestRecordsOfOtherFiles(t *testing.T) {
 	}
 }
 
-func TestTooManyObjects(t *testing.T) {
+// 10.2: what is not recognised is not stored, however much of it a card has; neither is what belongs elsewhere (7.5).
+func TestObjectsThatAreNotKept(t *testing.T) {
 	s := ready(t, script(t))
+	before := s.icc.Len()
 	var b []byte
-	for i := range maxObjects + 1 {
+	for i := range 1000 {
 		b = tlv.Append(b, tlv.Tag(0xDF8000|(i/128+1)<<8|i%128), nil)
 	}
-	if err := s.take(StepRecords, b); !errors.Is(err, ErrBadCard) || s.icc.Len() > maxObjects {
+	if err := s.take(StepRecords, b, inRecord); err != nil || s.icc.Len() != before {
 		t.Errorf("%d objects, %v", s.icc.Len(), err)
+	}
+	for _, o := range []struct {
+		tag tlv.Tag
+		rec bool // kept from a record
+		gpo bool // kept from the answer to GPO
+	}{
+		{tagPAN, true, true},
+		{tagCDOL1, true, true},
+		{0x9F63, true, true}, // UnionPay: product identification
+		{tagAIP, false, true},
+		{tagAFL, false, true},
+		{tagPDOL, false, false},
+		{tagDFName, false, false},
+		{tagLanguage, false, false},
+		{tagPreferredName, false, false},
+		{tagAC, false, false},
+		{tagCID, false, false},
+		{tagATC, false, false},
+		{tagIAD, false, false},
+		{tagSDAD, false, false},
+		{tagPINTries, false, false},
+		{tagLastOnlineATC, false, false},
+		{tagICCDynamic, false, false},
+		{tagDAC, false, false},
+		{tagTVR, false, false},
+		{tagARC, false, false},
+		{tagScriptCommand, false, false},
+		{tagScriptID, false, false},
+		{0x89, false, false},
+		{0x99, false, false},
+		{0xBF0C, false, false},
+		{0x9F50, false, false}, // a payment system's own, not known here
+		{0xDF01, false, false},
+		{0xC1, false, false},
+	} {
+		for _, c := range []struct {
+			want bool
+			from []place
+		}{{o.rec, []place{inRecord}}, {o.gpo, []place{inRecord, inGPO}}} {
+			s := ready(t, script(t))
+			if err := s.take(StepRecords, obj(o.tag, "0000"), c.from...); err != nil || s.icc.Has(o.tag) != c.want {
+				t.Errorf("%s %s from %v: kept %v, %v", o.tag, tlv.Name(o.tag), c.from, s.icc.Has(o.tag), err)
+			}
+			err := s.take(StepRecords, obj(o.tag, "0000"), c.from...)
+			if (err != nil) != c.want {
+				t.Errorf("%s %s again: %v", o.tag, tlv.Name(o.tag), err)
+			}
+		}
 	}
 }
 

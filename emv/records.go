@@ -1,6 +1,7 @@
 package emv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -8,10 +9,7 @@ import (
 	"posd/emv/tlv"
 )
 
-const (
-	maxRecords = 128 // default bound on records read in a transaction; cards have fewer than 20
-	maxObjects = 512 // data objects kept
-)
+const maxRecords = 128 // default bound on records read in a transaction; cards have fewer than 20
 
 // readRecords reads the records that the AFL names and collects what takes part in offline data authentication (Book 3, 10.2).
 func (s *Session) readRecords(ctx context.Context) error {
@@ -23,7 +21,7 @@ func (s *Session) readRecords(ctx context.Context) error {
 	for i := 0; i < len(afl); i += 4 {
 		sfi, first, last, signed := afl[i]>>3, afl[i+1], afl[i+2], int(afl[i+3])
 		switch {
-		case afl[i]&0x07 != 0, sfi == 0, sfi == 31:
+		case sfi == 0, sfi == 31: // the three bits below are reserved: they are not looked at (6.3.6)
 			return badCard(StepRecords, "AFL entry %d: no SFI", i/4+1)
 		case first == 0, last < first:
 			return badCard(StepRecords, "AFL entry %d: records %d to %d", i/4+1, first, last)
@@ -52,25 +50,25 @@ func (s *Session) readRecords(ctx context.Context) error {
 	return s.checkRecords()
 }
 
-// takeRecord keeps the data objects of one record and, when it is signed, its bytes for offline data authentication: the value of
-// template 70 for SFI 1 to 10, the whole record above (Book 3, 10.3).
+// takeRecord keeps the data objects of one record and, when it is signed, its bytes for offline data authentication: the whole
+// record, for SFI 1 to 10 without tag and length of template 70 (Book 3, 10.3).
 func (s *Session) takeRecord(sfi byte, r []byte, signed bool) error {
 	o, err := tlv.One(r)
 	if err == nil && o.Tag != tagRecord {
 		err = &tlv.Error{Path: []tlv.Tag{o.Tag}, Reason: "not template 70"}
 	}
 	if sfi <= 10 {
-		// 6.5.11.4: records of these files are template 70, with nothing before or behind it.
-		if err == nil && (o.Offset != 0 || o.End != len(r)) {
+		// 7.1: a record of these files is one template 70. Zeros may stand beside it (Annex B1) and are data of the record.
+		if err == nil && (!zeros(r[:o.Offset]) || !zeros(r[o.End:])) {
 			err = &tlv.Error{Path: []tlv.Tag{tagRecord}, Offset: o.End, Reason: "bytes beside the template"}
 		}
 		if err != nil {
 			return badData(StepRecords, "record", err)
 		}
 		if signed {
-			s.signed = append(s.signed, o.Value...)
+			s.signed = append(append(append(s.signed, r[:o.Offset]...), o.Value...), r[o.End:]...)
 		}
-		return s.take(StepRecords, o.Value)
+		return s.take(StepRecords, o.Value, inRecord)
 	}
 	if signed {
 		if err != nil {
@@ -81,8 +79,10 @@ func (s *Session) takeRecord(sfi byte, r []byte, signed bool) error {
 	if err != nil {
 		return nil // the files of SFI 11 to 30 belong to payment systems and issuers and may have any coding
 	}
-	return s.take(StepRecords, o.Value)
+	return s.take(StepRecords, o.Value, inRecord)
 }
+
+func zeros(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // checkRecords refuses a card without the mandatory objects (Book 3, 7.2) or with objects that the terminal needs and cannot read
 // (7.5), and reads those whose values it will use.

@@ -199,7 +199,7 @@ func TestCandidateListClauses(t *testing.T) {
 func TestExactOnlyApplicationIsNotFoundByPartOfItsName(t *testing.T) {
 	cfg := testConfig()
 	cfg.Applications[0].Partial = false
-	card := script(t, [2]string{selPSE, "6A82"}, [2]string{selUP, fciOf("A00000033301010101", "500141")}, [2]string{selUP2, "6A82"})
+	card := script(t, [2]string{selPSE, "6A82"}, [2]string{selUP, fciOf("A00000033301010101", "500141")}) // 12.3.3, step 6: to step 5
 	sel, err := session(t, cfg, card, &person{}).buildCandidates(t.Context())
 	card.done()
 	if err != nil || len(sel.list) != 0 {

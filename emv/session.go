@@ -15,6 +15,7 @@ type Kernel struct {
 	err        error // the parameters cannot be used
 	maxRecords int
 	pending    func(pan string) int64
+	noChoice   bool
 }
 
 // Option changes a Kernel at New.
@@ -26,6 +27,10 @@ func WithRecordLimit(n int) Option { return func(k *Kernel) { k.maxRecords = n }
 // WithPending gives the kernel the terminal's transaction log for the floor limit check (Book 3, 10.6.1): what a card has had
 // approved and is not yet with the acquirer, in minor units of the terminal's currency.
 func WithPending(f func(pan string) int64) Option { return func(k *Kernel) { k.pending = f } }
+
+// WithoutChoice is for a terminal that can neither offer applications nor have one confirmed (Book 1, 12.4, step 5): the kernel takes
+// the one with the highest priority that needs no confirmation. Cardholder.Choose is never called.
+func WithoutChoice() Option { return func(k *Kernel) { k.noChoice = true } }
 
 // New returns a Kernel. Parameters that do not pass Config.Check make every Start fail with that error.
 func New(cfg Config, opts ...Option) *Kernel {
@@ -47,8 +52,11 @@ type Session struct {
 	app   *Application
 	label string
 	rid   []byte
-	icc   tlv.Store // what the card gave
-	term  tlv.Store // what the terminal knows; it hides objects of the card
+
+	languages []string // what the cardholder was last told of 5F2D
+
+	icc  tlv.Store // what the card gave
+	term tlv.Store // what the terminal knows; it hides objects of the card
 
 	tvr [5]byte // aliased by 95 in term, as are the next two by 9B and 9F34
 	tsi [2]byte
@@ -220,10 +228,11 @@ func (s *Session) reset(app *Application) {
 // object that the terminal does not have is then absent.
 func ofTerminal(t tlv.Tag) bool {
 	switch t {
-	case tagAmountBinary, tagAmount, tagOther, tagOtherBinary, tagARC, tagIssuerAuth, tagTVR, tagTCHash, tagDate, tagTSI, tagType, 0x99,
-		tagCurrency, tagExponent, tagAcquirerID, tagAID, tagVersion, tagCategory, tagMerchantID, tagCountry, tagFloorLimit,
-		tagTerminalID, 0x9F1D, tagIFDSerial, tagTime, tagCAIndexTerm, tagCapabilities, tagCVMResults, tagTerminalType, tagUN,
-		tagEntryMode, 0x9F3A, 0x9F3C, 0x9F3D, tagAdditional, tagCounter, tagMerchantName, 0x9F5B, tagScriptResults:
+	case tagAmountBinary, tagAmount, tagOther, tagOtherBinary, tagScriptCommand, 0x89, tagARC, tagIssuerAuth, tagTVR, tagTCHash,
+		tagDate, tagTSI, tagType, 0x99, tagCurrency, tagExponent, tagAcquirerID, tagAID, tagVersion, tagCategory, tagMerchantID,
+		tagScriptID, tagCountry, tagFloorLimit, tagTerminalID, 0x9F1D, tagIFDSerial, tagTime, tagCAIndexTerm, 0x9F30, tagCapabilities,
+		tagCVMResults, tagTerminalType, tagUN, tagEntryMode, 0x9F3A, 0x9F3C, 0x9F3D, tagAdditional, tagCounter, tagMerchantName, 0x9F5B,
+		tagScriptResults:
 		return true
 	}
 	return false

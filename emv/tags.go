@@ -17,6 +17,7 @@ const (
 	tagFormat1       tlv.Tag = 0x80
 	tagAmountBinary  tlv.Tag = 0x81
 	tagAIP           tlv.Tag = 0x82
+	tagCommand       tlv.Tag = 0x83
 	tagDFName        tlv.Tag = 0x84
 	tagScriptCommand tlv.Tag = 0x86
 	tagPriority      tlv.Tag = 0x87
@@ -131,7 +132,6 @@ var (
 	aucDomesticCashback  = bit{2, 8}
 	aucForeignCashback   = bit{2, 7}
 	addCapCash           = bit{1, 8} // Additional Terminal Capabilities (Book 4, A3)
-	addCapCodeTable1     = bit{5, 1}
 	capPlainPIN          = bit{2, 8} // Terminal Capabilities (Book 4, A2)
 	capOnlinePIN         = bit{2, 7}
 	capSignature         = bit{2, 6}
