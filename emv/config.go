@@ -30,6 +30,7 @@ type Terminal struct {
 	MerchantName string  // 9F4E
 	Category     string  // 9F15, four digits
 	AcquirerID   string  // 9F01, up to eleven digits
+	CDAMode      CDAMode // when signatures are asked for; 0 is CDAMode1
 }
 
 // Application is one application the terminal accepts, with the payment system's parameters for it.
@@ -87,6 +88,9 @@ func (c *Config) Check() error {
 	}
 	if capPlainPIN.in(t.Capabilities[:]) || capEncipheredPIN.in(t.Capabilities[:]) {
 		return fmt.Errorf("%w: terminal.capabilities %X names offline PIN, which the kernel does not perform", ErrConfig, t.Capabilities)
+	}
+	if t.CDAMode > CDAMode4 {
+		return fmt.Errorf("%w: terminal.cda_mode %d is not 1 to 4 (Book 2, D4)", ErrConfig, t.CDAMode)
 	}
 	if len(c.Applications) > maxApplications {
 		return fmt.Errorf("%w: %d applications, at most %d", ErrConfig, len(c.Applications), maxApplications)
