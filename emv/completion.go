@@ -19,23 +19,15 @@ func (s *Session) firstAC(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch cid & acMask {
-	case acTC:
+	kind := cid & acMask
+	switch {
+	case bad:
+		return s.badFirstAC(ctx, cid)
+	case kind == acTC:
 		s.outcome = Approved
-		if bad {
-			s.outcome = Declined // Book 2, 6.6.2: what cannot be verified is not approved
-			s.setARC(arcOfflineDeclined)
-		}
-	case acARQC:
+	case kind == acARQC:
 		s.outcome = Online
 		s.term.Delete(tagARC) // a code of the terminal's own would be wrong now
-		if bad {
-			// Book 2, 6.6.2: the issuer is not asked; the card is told at once.
-			s.setARC(arcOfflineDeclined)
-			s.outcome = Declined
-			_, _, err := s.generateAC(ctx, StepAction, acAAC, s.cdol2, true)
-			return err
-		}
 	default:
 		s.outcome = Declined
 		s.setARC(arcOfflineDeclined)
@@ -51,6 +43,10 @@ func (s *Session) Complete(ctx context.Context, answer HostAnswer) (Outcome, err
 		return s.outcome, ErrNotOnline
 	}
 	s.outcome = Declined
+	if s.xda.onlyTC {
+		return s.completeTC(ctx, answer)
+	}
+	s.beforeSecondAC(answer.Reached)
 	request := byte(acAAC)
 	var scripts hostICC
 	if answer.Reached {
@@ -70,7 +66,7 @@ func (s *Session) Complete(ctx context.Context, answer HostAnswer) (Outcome, err
 			return Declined, err
 		}
 	} else {
-		if request = s.analyseUnable(); request == acTC {
+		if request = s.requestUnable(); request == acTC {
 			s.setARC(arcUnableApproved)
 		} else {
 			s.setARC(arcUnableDeclined)

@@ -2,10 +2,8 @@ package emv
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"posd/emv/tlv"
 )
@@ -32,6 +30,7 @@ type Terminal struct {
 	MerchantName string  // 9F4E
 	Category     string  // 9F15, four digits
 	AcquirerID   string  // 9F01, up to eleven digits
+	CDAMode      CDAMode // when signatures are asked for; 0 is CDAMode1
 }
 
 // Application is one application the terminal accepts, with the payment system's parameters for it.
@@ -49,52 +48,6 @@ type Application struct {
 	MaxTargetPercent int    // TargetPercent to 99
 	DDOL             []byte // default DDOL, used when the card has no 9F49; nil when there is none
 	TDOL             []byte // default TDOL, used when the card has no 97; nil when there is none
-}
-
-// Revoked names an issuer public key certificate that must not be trusted (Book 2, 6.3 step 10, 10.2).
-type Revoked struct {
-	RID    [5]byte
-	Index  byte
-	Serial [3]byte
-}
-
-// CAKey is a certification authority public key. Only NewCAKey makes one that is used, so its checksum was right.
-type CAKey struct {
-	RID   [5]byte
-	Index byte
-	key   publicKey
-}
-
-// NewCAKey checks and keeps a certification authority public key. modulus is at most 248 bytes; exponent is 3 or 65537, one or
-// three bytes; sum is SHA-1 over RID, index, modulus and exponent (Book 2, 11.2.2).
-func NewCAKey(rid [5]byte, index byte, modulus, exponent, sum []byte) (CAKey, error) {
-	fail := func(why string) (CAKey, error) {
-		return CAKey{}, fmt.Errorf("%w: CA key %X index %02X: %s", ErrConfig, rid, index, why)
-	}
-	h := sha1.New()
-	h.Write(rid[:])
-	h.Write([]byte{index})
-	h.Write(modulus)
-	h.Write(exponent)
-	if !bytes.Equal(h.Sum(nil), sum) {
-		return fail("the checksum does not fit the key")
-	}
-	if len(modulus) < minKeyLen || modulus[0]&0x80 == 0 || modulus[len(modulus)-1]&1 == 0 {
-		return fail("the modulus is too short, or no RSA modulus")
-	}
-	k, ok := newPublicKey(modulus, exponent)
-	if !ok {
-		return fail("the modulus is longer than 248 bytes, or the exponent is neither 3 nor 65537")
-	}
-	return CAKey{RID: rid, Index: index, key: k}, nil
-}
-
-// Bits is the length of the key's modulus.
-func (k CAKey) Bits() int {
-	if k.key.n == nil {
-		return 0
-	}
-	return k.key.n.BitLen()
 }
 
 // ErrConfig is wrapped by every error about parameters.
@@ -133,6 +86,9 @@ func (c *Config) Check() error {
 	if d, op := t.Type&0xF, t.Type>>4; d < 1 || d > 6 || op < 1 || op > 3 {
 		return fmt.Errorf("%w: terminal.type %02X is not a terminal type (Book 4, A1)", ErrConfig, t.Type)
 	}
+	if t.CDAMode > CDAMode4 {
+		return fmt.Errorf("%w: terminal.cda_mode %d is not 1 to 4 (Book 2, D4)", ErrConfig, t.CDAMode)
+	}
 	if len(c.Applications) > maxApplications {
 		return fmt.Errorf("%w: %d applications, at most %d", ErrConfig, len(c.Applications), maxApplications)
 	}
@@ -147,17 +103,7 @@ func (c *Config) Check() error {
 			}
 		}
 	}
-	for i, k := range c.CAKeys {
-		if k.key.n == nil {
-			return fmt.Errorf("%w: CA key %d was not made by NewCAKey", ErrConfig, i+1)
-		}
-		for _, o := range c.CAKeys[:i] {
-			if o.RID == k.RID && o.Index == k.Index {
-				return fmt.Errorf("%w: CA key %X index %02X occurs twice", ErrConfig, k.RID, k.Index)
-			}
-		}
-	}
-	return nil
+	return c.checkCAKeys()
 }
 
 func (a *Application) check() string {
@@ -184,73 +130,4 @@ func (a *Application) check() string {
 		return "tdol: " + err.Error()
 	}
 	return ""
-}
-
-// caKey returns the key for a RID and an index, nil when the terminal does not have it.
-func (c *Config) caKey(rid []byte, index byte) *CAKey {
-	for i := range c.CAKeys {
-		k := &c.CAKeys[i]
-		if k.Index == index && bytes.Equal(k.RID[:], rid) && k.key.n != nil {
-			return k
-		}
-	}
-	return nil
-}
-
-func (c *Config) revoked(rid []byte, index byte, serial []byte) bool {
-	for _, r := range c.Revoked {
-		if r.Index == index && bytes.Equal(r.RID[:], rid) && bytes.Equal(r.Serial[:], serial) {
-			return true
-		}
-	}
-	return false
-}
-
-// publicKey is an RSA public key of the sizes of Book 2, Annex B2.1.
-type publicKey struct {
-	n    *big.Int
-	e    *big.Int
-	size int // bytes of the modulus
-}
-
-const (
-	maxKeyLen = 248 // 1984 bits: Book 2, Annex D1
-	minKeyLen = 48  // shorter than any key ever issued; keeps certificate offsets positive
-)
-
-var (
-	exp3     = big.NewInt(3)
-	exp65537 = big.NewInt(65537)
-)
-
-func newPublicKey(modulus, exponent []byte) (publicKey, bool) {
-	if len(modulus) < minKeyLen || len(modulus) > maxKeyLen {
-		return publicKey{}, false
-	}
-	var e *big.Int
-	switch {
-	case len(exponent) == 1 && exponent[0] == 3:
-		e = exp3
-	case len(exponent) == 3 && exponent[0] == 1 && exponent[1] == 0 && exponent[2] == 1:
-		e = exp65537
-	default:
-		return publicKey{}, false
-	}
-	n := new(big.Int).SetBytes(modulus)
-	if n.BitLen() <= 8*(len(modulus)-1) || n.Bit(0) == 0 {
-		return publicKey{}, false
-	}
-	return publicKey{n: n, e: e, size: len(modulus)}, true
-}
-
-// recover is the RSA recovery function of Book 2, Annex B2.1.3. It returns nil when the input is not of the key's length.
-func (k publicKey) recover(in []byte) []byte {
-	if k.n == nil || len(in) != k.size {
-		return nil
-	}
-	x := new(big.Int).SetBytes(in)
-	if x.Cmp(k.n) >= 0 {
-		return nil
-	}
-	return x.Exp(x, k.e, k.n).FillBytes(make([]byte, k.size))
 }

@@ -8,19 +8,14 @@ import (
 )
 
 // generateAC sends GENERATE AC and takes the answer: CID, ATC, cryptogram and issuer application data, in format 1 or 2 (Book 3,
-// 6.5.5). When CDA is due the signature is asked for and verified. signed reports that a signature was asked for, came, and is
-// wrong (the TVR says so already): the caller decides what that means.
+// 6.5.5). When CDA or XDA is due the signature is asked for and verified. badSignature reports that it was asked for and is missing or
+// wrong (the TVR says so already): the caller decides what that means. cid is the one that counts.
 func (s *Session) generateAC(ctx context.Context, step string, request byte, dol tlv.DOL, second bool) (cid byte, badSignature bool, err error) {
+	p1 := request | s.signatureFor(request, second)
 	s.hashTC(dol)
 	data, err := dol.Append(make([]byte, 0, 96), maxCommandData, s.Get)
 	if err != nil {
 		return 0, false, badData(step, "CDOL", err)
-	}
-	p1 := request
-	// Book 2, 6.6.1: with TC and ARQC, never with AAC, and not once authentication has failed.
-	sign := s.oda == odaCDA && !s.cdaFailed && request != acAAC
-	if sign {
-		p1 |= acCDA
 	}
 	r, sw, err := s.exchange(ctx, step, s.command(0x80, 0xAE, p1, 0x00, data, true))
 	if err != nil {
@@ -46,39 +41,23 @@ func (s *Session) generateAC(ctx context.Context, step string, request byte, dol
 	case strength(kind) > strength(request):
 		return 0, false, badCard(step, "the card answers %02X to a request for %02X", a.cid, request)
 	}
-	s.icc.Set(tagCID, []byte{a.cid})
 	s.icc.Set(tagATC, a.atc)
 	if a.iad != nil {
 		s.icc.Set(tagIAD, a.iad)
 	}
 	tsiCardRisk.set(s.tsi[:]) // 10.8: the card has analysed
-	switch {
-	case sign && kind != acAAC:
-		lists := [][]byte{s.pdolData, data}
-		if second {
-			lists = [][]byte{s.pdolData, s.cdol1Data, data}
-		}
-		ac, ok := s.openCDA(a.sdad, a.cid, a.template, lists...)
-		if !ok {
-			s.failCDA()
-			if a.ac != nil {
-				s.icc.Set(tagAC, a.ac)
-			}
-			badSignature = true
-			break
-		}
-		tsiODA.set(s.tsi[:])
-		s.icc.Set(tagSDAD, a.sdad)
-		s.icc.Set(tagAC, ac)
-	case a.ac == nil:
+	ac, cid, bad := s.checkSignature(&a, p1, data, second)
+	if ac == nil && !bad {
 		return 0, false, badCard(step, "no cryptogram")
-	default:
-		s.icc.Set(tagAC, a.ac)
+	}
+	s.icc.Set(tagCID, []byte{cid})
+	if ac != nil {
+		s.icc.Set(tagAC, ac)
 	}
 	if !second {
 		s.cdol1Data = data
 	}
-	return a.cid, badSignature, nil
+	return cid, bad, nil
 }
 
 // strength orders AAC, ARQC, TC.

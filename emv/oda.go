@@ -16,14 +16,18 @@ const (
 	odaSDA
 	odaDDA
 	odaCDA
+	odaXDA
 )
 
-// authenticate chooses the method of offline data authentication and performs it (Book 3, 10.3; Book 2, chapters 5 and 6). A
-// failure is a bit of the TVR, never an error: what it means is decided by terminal action analysis. With CDA only the keys are
-// recovered here; the signature comes with the cryptogram.
+// authenticate chooses the method of offline data authentication and performs it (Book 3, 10.3; Book 2, chapters 5, 6 and 12). A
+// failure is a bit of the TVR, never an error: what it means is decided by terminal action analysis. With CDA and XDA only the keys
+// are recovered here; the signature comes with the cryptogram.
 func (s *Session) authenticate(ctx context.Context) error {
 	caps := s.k.cfg.Terminal.Capabilities[:]
 	switch {
+	case aipXDA.in(s.aip[:]) && capXDA.in(caps):
+		s.oda = odaXDA
+		s.startXDA()
 	case aipCDA.in(s.aip[:]) && capCDA.in(caps):
 		s.oda = odaCDA
 		if !s.recoverICCKey() {
@@ -126,7 +130,7 @@ func (s *Session) recoverIssuerKey() (publicKey, bool) {
 	}
 	s.term.Set(tagCAIndexTerm, index)
 	ca := s.k.cfg.caKey(s.rid, index[0])
-	if ca == nil {
+	if ca == nil || ca.key.n == nil {
 		return publicKey{}, false
 	}
 	r := ca.key.recover(cert)

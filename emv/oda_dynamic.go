@@ -2,8 +2,6 @@ package emv
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/subtle"
 
 	"posd/emv/tlv"
 )
@@ -28,21 +26,16 @@ func (s *Session) dda(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if sw != swOK {
-		return false, nil
-	}
-	o, err := tlv.One(r)
-	if err != nil {
-		return false, nil
-	}
-	var sig []byte
-	switch o.Tag {
-	case tagFormat1:
-		sig = o.Value
-	case tagFormat2:
-		sig, _ = tlv.Find(o.Value, tagSDAD)
+	switch {
+	case sw == swOK:
+	case sw == 0x6283 || sw&0xFFF0 == 0x63C0:
+		return false, nil // Book 3, 8.1: warnings do not end a transaction, but there is no signature either
 	default:
-		return false, nil
+		return false, &Error{Step: StepODA, SW: sw, Err: ErrBadCard}
+	}
+	sig, err := parseInternalAuthenticate(r)
+	if err != nil {
+		return false, err
 	}
 	dynamic, ok := s.openSDAD(sig, data)
 	if !ok {
@@ -58,17 +51,22 @@ func (s *Session) dda(ctx context.Context) (bool, error) {
 }
 
 // openSDAD verifies signed dynamic application data 9F4B over the terminal's data and returns the ICC dynamic data (6.5.2, steps
-// 1 to 7; 6.6.2, steps 1 to 5 and 7).
+// 1 to 7).
 func (s *Session) openSDAD(sig, terminal []byte) ([]byte, bool) {
 	r := s.iccKey.recover(sig)
-	if !wellFormed(r, 0x05, 25, terminal) || r[2] != hashSHA1 {
+	dynamic, ok := dynamicData(r)
+	return dynamic, ok && wellFormed(r, 0x05, 25, terminal)
+}
+
+// dynamicData is the ICC dynamic data of a recovered block whose frame is right: header, format, trailer, a hash algorithm that is
+// known and a length that the block can hold (Book 2, tables 17 and 22). The hash is not checked here.
+func dynamicData(r []byte) ([]byte, bool) {
+	const fixed = 25
+	if len(r) < fixed || r[0] != 0x6A || r[len(r)-1] != 0xBC || r[1] != 0x05 || r[2] != hashSHA1 || int(r[3]) > len(r)-fixed {
 		return nil, false
 	}
-	n := int(r[3])
-	if n > len(r)-25 {
-		return nil, false
-	}
-	return r[4 : 4+n : 4+n], true
+	end := 4 + int(r[3])
+	return r[4:end:end], true
 }
 
 // dynamicNumber is the ICC dynamic number, two to eight bytes behind their length (Book 2, table 15).
@@ -83,37 +81,38 @@ func dynamicNumber(dynamic []byte) ([]byte, bool) {
 	return dynamic[1 : 1+n], true
 }
 
-// openCDA verifies the signature that came with a cryptogram (Book 2, 6.6.2) and returns the application cryptogram from it. list
-// is the data of the PDOL, of CDOL1 and, at the second GENERATE AC, of CDOL2; template is the value of the answer's template 77.
-func (s *Session) openCDA(sig []byte, cid byte, template []byte, lists ...[]byte) (ac []byte, ok bool) {
-	un, _ := s.Get(tagUN)
-	dynamic, ok := s.openSDAD(sig, un)
-	if !ok {
-		return nil, false
+// parseInternalAuthenticate takes the signature from an answer in format 1 or 2. An answer that cannot be read, or a format 2 without
+// a signature, ends the transaction (Book 3, 6.5.9.4 and 7.5).
+func parseInternalAuthenticate(r []byte) ([]byte, error) {
+	const what = "answer to INTERNAL AUTHENTICATE"
+	o, err := tlv.One(r)
+	if err != nil {
+		return nil, badData(StepODA, what, err)
 	}
-	number, ok := dynamicNumber(dynamic)
-	if !ok {
-		return nil, false
+	switch o.Tag {
+	case tagFormat1:
+		return o.Value, nil
+	case tagFormat2:
+	default:
+		return nil, badCard(StepODA, "answer in template %s", o.Tag)
 	}
-	// Table 19: dynamic number with its length, CID, cryptogram, transaction data hash code.
-	rest := dynamic[1+len(number):]
-	if len(rest) < 1+8+sha1.Size || rest[0] != cid {
-		return nil, false // step 6: the CID in the clear must be the signed one
-	}
-	h := sha1.New()
-	for _, l := range lists {
-		h.Write(l)
-	}
-	d := tlv.NewDecoder(template)
-	for o, ok := d.Next(); ok; o, ok = d.Next() {
+	var sig []byte
+	seen := false
+	d := tlv.NewDecoder(o.Value)
+	for o, more := d.Next(); more; o, more = d.Next() {
 		if o.Tag != tagSDAD {
-			h.Write(template[o.Offset:o.End]) // tag, length and value as sent (steps 8 to 10)
+			continue
 		}
+		if seen {
+			return nil, badCard(StepODA, "%s comes twice", o.Tag)
+		}
+		sig, seen = o.Value, true
 	}
-	var sum [sha1.Size]byte
-	if d.Err() != nil || subtle.ConstantTimeCompare(h.Sum(sum[:0]), rest[9:9+sha1.Size]) != 1 {
-		return nil, false
+	switch {
+	case d.Err() != nil:
+		return nil, badData(StepODA, what, d.Err())
+	case !seen:
+		return nil, badCard(StepODA, "%s is missing", tagSDAD)
 	}
-	s.icc.Set(tagICCDynamic, number)
-	return rest[1:9], true
+	return sig, nil
 }

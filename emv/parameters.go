@@ -60,6 +60,7 @@ func LoadParameters(r io.Reader) (Config, error) {
 		MerchantName: f.Terminal.MerchantName,
 		Category:     f.Terminal.Category,
 		AcquirerID:   f.Terminal.AcquirerID,
+		CDAMode:      f.Terminal.CDAMode,
 	}}
 	for _, a := range f.Application {
 		cfg.Applications = append(cfg.Applications, Application{
@@ -78,8 +79,8 @@ func LoadParameters(r io.Reader) (Config, error) {
 			TDOL:             a.TDOL,
 		})
 	}
-	for _, k := range f.CAKey {
-		key, err := NewCAKey(k.RID, k.Index[0], k.Modulus, k.Exponent, k.SHA1[:])
+	for i := range f.CAKey {
+		key, err := f.CAKey[i].key()
 		if err != nil {
 			return Config{}, err
 		}
@@ -112,16 +113,17 @@ func describeTOML(err error) error {
 
 type parameterFile struct {
 	Terminal struct {
-		Country      int    `toml:"country"`
-		Type         hex1   `toml:"type"`
-		Capabilities hex3   `toml:"capabilities"`
-		Additional   hex5   `toml:"additional_capabilities"`
-		IFDSerial    string `toml:"ifd_serial"`
-		TerminalID   string `toml:"terminal_id"`
-		MerchantID   string `toml:"merchant_id"`
-		MerchantName string `toml:"merchant_name"`
-		Category     string `toml:"category"`
-		AcquirerID   string `toml:"acquirer_id"`
+		Country      int     `toml:"country"`
+		Type         hex1    `toml:"type"`
+		Capabilities hex3    `toml:"capabilities"`
+		Additional   hex5    `toml:"additional_capabilities"`
+		IFDSerial    string  `toml:"ifd_serial"`
+		TerminalID   string  `toml:"terminal_id"`
+		MerchantID   string  `toml:"merchant_id"`
+		MerchantName string  `toml:"merchant_name"`
+		Category     string  `toml:"category"`
+		AcquirerID   string  `toml:"acquirer_id"`
+		CDAMode      CDAMode `toml:"cda_mode"`
 	} `toml:"terminal"`
 	Application []struct {
 		AID              hexBytes `toml:"aid"`
@@ -138,14 +140,7 @@ type parameterFile struct {
 		DDOL             hexBytes `toml:"ddol"`
 		TDOL             hexBytes `toml:"tdol"`
 	} `toml:"application"`
-	CAKey []struct {
-		RID      hex5     `toml:"rid"`
-		Index    hex1     `toml:"index"`
-		Modulus  hexBytes `toml:"modulus"`
-		Exponent hexBytes `toml:"exponent"`
-		SHA1     hex20    `toml:"sha1"`
-		Note     string   `toml:"note"`
-	} `toml:"ca_key"`
+	CAKey   []caKeyEntry `toml:"ca_key"`
 	Revoked []struct {
 		RID    hex5 `toml:"rid"`
 		Index  hex1 `toml:"index"`

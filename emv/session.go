@@ -75,6 +75,8 @@ type Session struct {
 	signedBroken bool
 	oda          odaMethod
 	cdaFailed    bool
+	xda          xdaState
+	hostReached  bool // the issuer has answered; it matters to CDA
 	iccKey       publicKey
 
 	onlinePIN, pinBypassed bool
