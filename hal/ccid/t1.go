@@ -92,6 +92,12 @@ func recoverable(err error) bool { return errors.Is(err, errLost) || errors.Is(e
 
 // transceive exchanges one APDU.
 func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, error) {
+	return t.exchange(ctx, r, capdu, nil)
+}
+
+// exchange is transceive for an APDU that fits into one block and whose data only the reader knows: first sends the block after it
+// has filled them in. Such a block cannot be sent twice. first may be nil.
+func (t *t1) exchange(ctx context.Context, r *Reader, capdu []byte, first func(block []byte) ([]byte, error)) ([]byte, error) {
 	var in []byte
 	rest := capdu
 	nextI := func() []byte {
@@ -123,8 +129,17 @@ func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, e
 		send = appendBlock(pcbR|t.nr<<4|reason, nil)
 		return nil
 	}
-	for range maxBlocks {
-		raw, err := r.xfrWait(ctx, send, bwi)
+	for blocks := range maxBlocks {
+		var raw []byte
+		var err error
+		if first != nil && blocks == 0 {
+			if raw, err = first(send); err != nil && !errors.Is(err, ErrMute) {
+				t.ns ^= 1 // for all that is known the card has not had it
+				return nil, err
+			}
+		} else {
+			raw, err = r.xfrWait(ctx, send, bwi)
+		}
 		bwi = 0
 		var b block
 		if err == nil {
@@ -166,7 +181,9 @@ func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, e
 			if failures++; failures >= t1Tries {
 				return nil, fmt.Errorf("%w: T=1: card refused a block %d times", ErrProtocol, failures)
 			}
-			send = last
+			if send = last; first != nil && last[1]&0x80 == 0 {
+				return nil, fmt.Errorf("%w: T=1: card refused the block with the PIN", ErrProtocol)
+			}
 		case b.pcb == sWTX:
 			if extensions++; extensions > maxWTX {
 				return nil, fmt.Errorf("%w: T=1: more than %d waiting time extensions", ErrProtocol, maxWTX)
