@@ -123,13 +123,7 @@ func (r *Reader) powerOn(ctx context.Context, a answer, n int) (answer, error) {
 	}
 	s.card.Reset()
 	r.seen[n].reset()
-	atr := append([]byte(nil), s.card.ATR()...)
-	if r.fault(FaultMute) {
-		atr = nil
-	}
-	if len(atr) > 0 && r.fault(FaultBadATR) {
-		atr[0] = 0x00
-	}
+	atr := r.spoilATR(append([]byte(nil), s.card.ATR()...))
 	r.mu.Lock()
 	same := r.slots[n].inserts == s.inserts && r.slots[n].card != nil
 	if same {
@@ -190,6 +184,10 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 	case r.fault(FaultMute):
 		a.b = [3]byte{failed | iccActive, errMute}
 		return a, nil
+	case n == 0 && r.once(FaultSwap):
+		r.Insert(n, s.card)
+		a.b = [3]byte{failed | iccInactive, errMute}
+		return a, nil
 	}
 	return r.exchange(ctx, a, n, s, data, false, extend)
 }
@@ -211,13 +209,8 @@ func (r *Reader) exchange(ctx context.Context, a answer, n int, s slot, data []b
 		}
 	case data[0] == 0xFF: // PPS request: agreed to as it is
 		out = append([]byte(nil), data...)
-	case s.t1 != nil:
-		out = s.t1.block(data, exec)
-		if out == nil {
-			code = errMute
-		}
 	default:
-		out, code = s.t0.tpdu(data, exec)
+		out, code = r.talk(&s, data, exec)
 	}
 	r.mu.Lock()
 	if r.slots[n].inserts == s.inserts && r.slots[n].card != nil {
@@ -235,6 +228,24 @@ func (r *Reader) exchange(ctx context.Context, a answer, n int, s slot, data []b
 		a.data = out
 	}
 	return a, nil
+}
+
+// talk has the card answer in its own protocol.
+func (r *Reader) talk(s *slot, data []byte, exec func(apdu []byte) []byte) (out []byte, code byte) {
+	if out, ok := r.unruly(s.t1 != nil, data); ok {
+		return out, 0
+	}
+	if s.t1 == nil {
+		return s.t0.tpdu(data, exec)
+	}
+	if out = s.t1.block(data, exec); out == nil {
+		return nil, errMute
+	}
+	if r.fault(FaultT1LRC) || r.once(FaultT1LRCOnce) {
+		out = append([]byte(nil), out...)
+		out[len(out)-1] ^= 0x5A
+	}
+	return out, 0
 }
 
 func (r *Reader) changed(n int, s slot) bool {
