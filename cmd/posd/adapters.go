@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"posd/emv"
+	"posd/hal"
 	"posd/hal/ccid"
 	"posd/hal/thermal"
 	"posd/printer"
@@ -49,6 +50,23 @@ type cardPIN struct{ dev *ccid.Reader }
 func (p cardPIN) VerifyPIN(ctx context.Context, r vault.CardPIN) (uint16, error) {
 	sw, err := p.dev.VerifyPIN(ctx, r)
 	return sw, cardError(err)
+}
+
+// offlinePIN takes out of the terminal's capabilities (9F33, Book 4, A2) the PIN methods for which the board has no keypad, so that
+// one file of EMV parameters serves all boards.
+func offlinePIN(caps [3]byte, b *hal.Board) [3]byte {
+	const plain, enciphered = 0x80, 0x10 // of byte 2
+	have := byte(0)
+	if b != nil && b.Reader != nil {
+		switch ccid.PINEntry(b.Reader.PINEntry) {
+		case ccid.PINPlain:
+			have = plain
+		case ccid.PINEnciphered:
+			have = plain | enciphered
+		}
+	}
+	caps[1] &= have | ^byte(plain|enciphered)
+	return caps
 }
 
 // cardError says whose fault it is: the card's (gone, mute, not speaking by the rules), the caller's (time is up), or else the reader's.

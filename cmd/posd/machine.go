@@ -63,6 +63,7 @@ func load(boardPath, configPath string) (*settings, error) {
 		s.emv.Terminal.TerminalID, s.emv.Terminal.MerchantID, s.emv.Terminal.MerchantName = t.TID, t.MID, t.MerchantEN
 		s.emv.Terminal.Category, s.emv.Terminal.IFDSerial = t.MCC, t.Serial
 		if err == nil {
+			s.emv.Terminal.Capabilities = offlinePIN(s.emv.Terminal.Capabilities, s.board)
 			try(s.emv.Check())
 		}
 		_, err = s.tls()
