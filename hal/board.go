@@ -28,7 +28,12 @@ type Reader struct {
 	Driver  string `toml:"driver"`  // "ccid-serial"
 	Port    string `toml:"port"`    // path of the serial line
 	Baud    int    `toml:"baud"`    // bit/s; 115200 when left out
-	Profile string `toml:"profile"` // "GemCorePOSPro" (when left out) or "GemPCTwin"
+	Profile string `toml:"profile"` // "GemCorePOSPro" (when left out), "GemPCTwin", "GemPCPinPad" or "PosdPINPad"
+	// Level is who does the card's protocol: "tpdu", the driver, or "apdu", the reader. When left out it is the profile's.
+	Level string `toml:"level"`
+	// PINEntry is what the reader's keypad is used for: "none", "plain" (the card gets PINs in the clear) or "enciphered" (in the clear,
+	// and under the card's key). When left out it is all that the profile can.
+	PINEntry string `toml:"pin_entry"`
 }
 
 // PINPad is the secure PIN entry device.

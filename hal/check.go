@@ -52,7 +52,7 @@ func (b *Board) check() []Problem {
 	if r := b.Reader; r != nil {
 		c.oneOf("reader.driver", &r.Driver, "", "ccid-serial")
 		c.rangeOf("reader.baud", &r.Baud, 115200, lowBaud, highBaud)
-		c.oneOf("reader.profile", &r.Profile, "GemCorePOSPro", "GemCorePOSPro", "GemPCTwin")
+		c.reader(r)
 	}
 	if p := b.PINPad; p != nil {
 		c.oneOf("pinpad.driver", &p.Driver, "", "vf-packets")
@@ -98,6 +98,32 @@ func (b *Board) check() []Problem {
 	}
 	c.paths(b)
 	return c.problems
+}
+
+// readers are the profiles of hal/ccid: their level, and what their keypad can do, in the order of pinEntries.
+var readers = map[string]struct{ level, pin string }{
+	"GemCorePOSPro": {"tpdu", "none"},
+	"GemPCTwin":     {"tpdu", "none"},
+	"GemPCPinPad":   {"tpdu", "plain"},
+	"PosdPINPad":    {"apdu", "enciphered"},
+}
+
+var pinEntries = []string{"none", "plain", "enciphered"}
+
+func (c *checker) reader(r *Reader) {
+	c.oneOf("reader.profile", &r.Profile, "GemCorePOSPro", "GemCorePOSPro", "GemPCTwin", "GemPCPinPad", "PosdPINPad")
+	can, ok := readers[r.Profile]
+	if !ok {
+		return // said already; the rest depends on it
+	}
+	c.oneOf("reader.level", &r.Level, can.level, "tpdu", "apdu")
+	if can.level == "apdu" && r.Level == "tpdu" {
+		c.bad("reader.level", "a %s works at %q only", r.Profile, can.level)
+	}
+	c.oneOf("reader.pin_entry", &r.PINEntry, can.pin, pinEntries...)
+	if slices.Index(pinEntries, r.PINEntry) > slices.Index(pinEntries, can.pin) {
+		c.bad("reader.pin_entry", "a %s cannot do %q: %q is its most", r.Profile, r.PINEntry, can.pin)
+	}
 }
 
 // keys looks the map up and sees that no sale is impossible for want of a key.

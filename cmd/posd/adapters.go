@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	"posd/emv"
+	"posd/hal"
 	"posd/hal/ccid"
 	"posd/hal/thermal"
 	"posd/printer"
 	"posd/qrpay/alipay"
 	"posd/txn"
+	"posd/vault"
 )
 
 // The adapters translate between a driver, which knows a device, and txn, which knows what it needs: above all their errors.
@@ -42,11 +44,37 @@ func (c card) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
 	return out, cardError(err)
 }
 
+// cardPIN makes a vault.CardPINPad for the flows of a reader with a keypad.
+type cardPIN struct{ dev *ccid.Reader }
+
+func (p cardPIN) VerifyPIN(ctx context.Context, r vault.CardPIN) (uint16, error) {
+	sw, err := p.dev.VerifyPIN(ctx, r)
+	return sw, cardError(err)
+}
+
+// offlinePIN takes out of the terminal's capabilities (9F33, Book 4, A2) the PIN methods for which the board has no keypad, so that
+// one file of EMV parameters serves all boards.
+func offlinePIN(caps [3]byte, b *hal.Board) [3]byte {
+	const plain, enciphered = 0x80, 0x10 // of byte 2
+	have := byte(0)
+	if b != nil && b.Reader != nil {
+		switch ccid.PINEntry(b.Reader.PINEntry) {
+		case ccid.PINPlain:
+			have = plain
+		case ccid.PINEnciphered:
+			have = plain | enciphered
+		}
+	}
+	caps[1] &= have | ^byte(plain|enciphered)
+	return caps
+}
+
 // cardError says whose fault it is: the card's (gone, mute, not speaking by the rules), the caller's (time is up), or else the reader's.
 func cardError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, ccid.ErrProtocol), errors.Is(err, ccid.ErrBadATR):
+		errors.Is(err, ccid.ErrProtocol), errors.Is(err, ccid.ErrBadATR),
+		errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout), errors.Is(err, vault.ErrPINBypassed):
 		return err
 	case errors.Is(err, ccid.ErrCardRemoved), errors.Is(err, ccid.ErrMute):
 		return fmt.Errorf("%w: %w", emv.ErrCardLost, err)

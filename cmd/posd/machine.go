@@ -63,6 +63,7 @@ func load(boardPath, configPath string) (*settings, error) {
 		s.emv.Terminal.TerminalID, s.emv.Terminal.MerchantID, s.emv.Terminal.MerchantName = t.TID, t.MID, t.MerchantEN
 		s.emv.Terminal.Category, s.emv.Terminal.IFDSerial = t.MCC, t.Serial
 		if err == nil {
+			s.emv.Terminal.Capabilities = offlinePIN(s.emv.Terminal.Capabilities, s.board)
 			try(s.emv.Check())
 		}
 		_, err = s.tls()
@@ -326,9 +327,14 @@ func (m *machine) buildCard(s *settings) error {
 	m.term.Config.SaleTags, m.term.Config.ReversalTags = s.profile.ICC.Sale, s.profile.ICC.Reversal
 	m.term.Config.ReversalTries = s.profile.Reversal.Tries
 	if b := s.board.Reader; b != nil {
-		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{Profile: ccid.Profile(b.Profile)})
+		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{
+			Profile: ccid.Profile(b.Profile), Level: ccid.Level(b.Level), PIN: ccid.PINEntry(b.PINEntry),
+		})
 		m.later(func() { _ = dev.Close() })
 		m.term.Reader = reader{dev}
+		if ccid.PINEntry(b.PINEntry) != ccid.PINNone {
+			m.term.CardPIN = cardPIN{dev}
+		}
 	}
 	return nil
 }

@@ -5,6 +5,16 @@ import (
 	"fmt"
 )
 
+// Values of bError, CCID table 6.2-2, that decide something. 81 is of the range that table leaves to vendors.
+const (
+	codeAborted   = 0xFF
+	codeMute      = 0xFE
+	codeTimeout   = 0xF0
+	codeCancelled = 0xEF
+	codeBusy      = 0xE0
+	codeNoPIN     = 0x81 // extension of this package: Enter was pressed without a digit
+)
+
 // Errors of the reader and the card. They are wrapped together with their cause. hal.ErrUnplugged and context errors come through
 // as they are, possibly wrapped.
 var (
@@ -36,6 +46,7 @@ var slotErrors = map[byte]string{
 	0xF8: "bad TS", 0xF7: "bad TCK", 0xF6: "protocol not supported", 0xF5: "class not supported",
 	0xF4: "procedure byte conflict", 0xF3: "deactivated protocol", 0xF2: "busy with automatic sequence",
 	0xF0: "PIN timeout", 0xEF: "PIN cancelled", 0xE0: "slot busy", 0x00: "command not supported", 0x05: "no such slot",
+	codeNoPIN: "Enter without a PIN",
 }
 
 func (e *SlotError) Error() string {
@@ -58,10 +69,10 @@ func (e *SlotError) fail() error {
 	switch {
 	case e.Status&3 == iccAbsent:
 		return fmt.Errorf("%w: %w", ErrCardRemoved, e)
-	case e.Command == pcXfrBlock && e.Status&3 == iccInactive:
+	case (e.Command == pcXfrBlock || e.Command == pcSecure) && e.Status&3 == iccInactive:
 		// The card had power when the command was sent: it went out and in again.
 		return fmt.Errorf("%w: %w", ErrCardRemoved, e)
-	case e.Code == 0xFE:
+	case e.Code == codeMute:
 		return fmt.Errorf("%w: %w", ErrMute, e)
 	case e.Code == 0xFD || e.Code == 0xFC || e.Code == 0xF4:
 		return fmt.Errorf("%w: %w", ErrProtocol, e)

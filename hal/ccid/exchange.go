@@ -12,15 +12,26 @@ import (
 )
 
 // idempotent tells whether a command may be sent again when its answer was lost: it then asks for nothing that it did not ask for
-// the first time. XfrBlock is not: the card has already done what it says.
-func idempotent(typ byte) bool { return typ != pcXfrBlock }
+// the first time. XfrBlock is not: the card has already done what it says. Nor is a PIN entry.
+func idempotent(m message) bool { return m.typ != pcXfrBlock && m.typ != pcSecure && !m.pin() }
 
 // command sends m and returns its answer. It fills in slot and sequence number. A command that the reader did not understand (NAK)
 // is sent again; one whose answer was lost only when it is idempotent. The answer's status is checked: "failed" is a *SlotError,
 // wrapped as SlotError.fail says.
 func (r *Reader) command(ctx context.Context, m message) (message, error) {
+	return r.commandWait(ctx, m, patience{answer: r.o.Answer, limit: r.o.Limit})
+}
+
+// patience is how long the answer to a command may take, and who wants to hear of time extensions.
+type patience struct {
+	answer time.Duration // from the command, or a time extension, to the answer
+	limit  time.Duration // for the command with all its time extensions and resends
+	extend func(message) // told each time extension that is a CCID message; may be nil
+}
+
+func (r *Reader) commandWait(ctx context.Context, m message, p patience) (message, error) {
 	m.slot = r.o.Slot
-	limit := time.Now().Add(r.o.Limit)
+	limit := time.Now().Add(p.limit)
 	var cause error
 	for try := 0; try <= r.o.Retries && time.Now().Before(limit); try++ {
 		if err := r.ready(ctx); err != nil {
@@ -28,14 +39,21 @@ func (r *Reader) command(ctx context.Context, m message) (message, error) {
 		}
 		r.seq++
 		m.seq = r.seq
-		a, err := r.once(ctx, m, limit)
+		a, err := r.once(ctx, m, p, limit)
 		switch {
 		case err == nil && a.b[0]>>6 == 1:
 			e := &SlotError{Command: m.typ, Status: a.b[0], Code: a.b[1]}
-			return message{}, e.fail()
+			if e.Code != codeBusy {
+				return message{}, e.fail()
+			}
+			// A PIN entry that was given up, and that the reader would not abort, ends by its own time-out: the slot is free then.
+			if err := pause(ctx, r.o.Poll); err != nil {
+				return message{}, err
+			}
+			cause, try = e, try-1
 		case err == nil:
 			return a, nil
-		case errors.Is(err, errNAK), errors.Is(err, errLost) && idempotent(m.typ):
+		case errors.Is(err, errNAK), errors.Is(err, errLost) && idempotent(m):
 			cause = err
 		case errors.Is(err, errLost):
 			return message{}, fmt.Errorf("%w: the answer to a block was lost: %w", ErrProtocol, err)
@@ -52,9 +70,9 @@ var (
 	errLost = errors.New("ccid: no valid answer in time")
 )
 
-// once sends m one time and waits for its answer. The wait ends at the context's end, at limit, or when Opts.Answer has passed since
+// once sends m one time and waits for its answer. The wait ends at the context's end, at limit, or when p.answer has passed since
 // the last sign of life (the command, a time extension).
-func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message, error) {
+func (r *Reader) once(ctx context.Context, m message, p patience, limit time.Time) (message, error) {
 	if err := ctx.Err(); err != nil {
 		return message{}, err
 	}
@@ -67,7 +85,7 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 	r.dirty, r.dec.garbage = true, false
 	defer interrupt(ctx, r.port)()
 
-	deadline := earlier(time.Now().Add(r.o.Answer), limit)
+	deadline := earlier(time.Now().Add(p.answer), limit)
 	if err := r.port.SetWriteDeadline(deadline); err != nil {
 		return message{}, r.broken(err)
 	}
@@ -76,7 +94,7 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 	}
 	var buf [maxFrame]byte
 	for {
-		a, alive, err := r.scan(m)
+		a, alive, err := r.scan(m, p.extend)
 		switch {
 		case err == nil:
 			r.dirty = false
@@ -84,7 +102,7 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 		case !errors.Is(err, errMore):
 			return message{}, err
 		case alive:
-			deadline = earlier(time.Now().Add(r.o.Answer), limit)
+			deadline = earlier(time.Now().Add(p.answer), limit)
 		}
 		if err := r.port.SetReadDeadline(deadline); err != nil {
 			return message{}, r.broken(err)
@@ -102,7 +120,7 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 		}
 		// Garbage that looked like the head of a frame may hide the answer.
 		for r.dec.skip() {
-			if a, _, err := r.scan(m); err == nil {
+			if a, _, err := r.scan(m, p.extend); err == nil {
 				r.dirty = false
 				return a, nil
 			}
@@ -114,7 +132,7 @@ func (r *Reader) once(ctx context.Context, m message, limit time.Time) (message,
 var errMore = errors.New("ccid: more bytes needed")
 
 // scan looks through what was received for the answer to m. alive tells that the reader asked for more time.
-func (r *Reader) scan(m message) (a message, alive bool, err error) {
+func (r *Reader) scan(m message, extend func(message)) (a message, alive bool, err error) {
 	var bad, refused error
 	for {
 		it, ok := r.dec.next()
@@ -137,7 +155,9 @@ func (r *Reader) scan(m message) (a message, alive bool, err error) {
 			case a.typ != answerType(m.typ):
 				return message{}, false, fmt.Errorf("%w: answer %02X to command %02X", ErrReader, a.typ, m.typ)
 			case a.b[0]>>6 == 2:
-				alive = true
+				if alive = true; extend != nil {
+					extend(a)
+				}
 			default:
 				return a, alive, nil
 			}
@@ -155,7 +175,7 @@ func (r *Reader) scan(m message) (a message, alive bool, err error) {
 // answerType is the type of the answer to a command, CCID table 6.2-1.
 func answerType(command byte) byte {
 	switch command {
-	case pcPowerOn, pcXfrBlock:
+	case pcPowerOn, pcXfrBlock, pcSecure:
 		return rdrDataBlock
 	case pcSetParams:
 		return rdrParameters
@@ -206,6 +226,17 @@ func (r *Reader) broken(err error) error {
 		err = hal.ErrUnplugged
 	}
 	return fmt.Errorf("ccid: line: %w", err)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func earlier(a, b time.Time) time.Time {

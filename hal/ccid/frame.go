@@ -24,6 +24,8 @@ const (
 	pcXfrBlock  = 0x6F
 	pcSetParams = 0x61
 	pcEscape    = 0x6B
+	pcSecure    = 0x69
+	pcAbort     = 0x72
 
 	rdrDataBlock  = 0x80
 	rdrSlotStatus = 0x81
@@ -212,7 +214,7 @@ func knownType(t byte) bool {
 
 func isEcho(t byte) bool {
 	switch t {
-	case pcPowerOn, pcPowerOff, pcStatus, pcXfrBlock, pcSetParams, pcEscape:
+	case pcPowerOn, pcPowerOff, pcStatus, pcXfrBlock, pcSetParams, pcEscape, pcSecure, pcAbort:
 		return true
 	}
 	return false

@@ -9,27 +9,11 @@ import (
 	"posd/hal"
 )
 
-// Profile is a kind of reader.
-type Profile string
-
-// Profiles, named as libccid names them.
-const (
-	// GemCorePOSPro has no echo and five slots: 0 the user's card, 1 to 4 security modules.
-	GemCorePOSPro Profile = "GemCorePOSPro"
-	// GemPCTwin echoes each command before it answers, and tells of card movements between echo and answer. One slot.
-	GemPCTwin Profile = "GemPCTwin"
-)
-
-func (p Profile) slots() byte {
-	if p == GemPCTwin {
-		return 1
-	}
-	return 5
-}
-
 // Opts configures a Reader. Zero values mean those of DefaultOpts.
 type Opts struct {
 	Profile Profile
+	Level   Level         // of exchange; zero is the profile's
+	PIN     PINEntry      // what the keypad may be used for; zero is all that the profile can
 	Slot    byte          // 0 is the user's card
 	Voltage byte          // bPowerSelect: 1 is 5 V, 2 is 3 V, 3 is 1.8 V
 	Answer  time.Duration // from a command, or a time extension, to the answer
@@ -63,6 +47,7 @@ type Reader struct {
 	seq     byte
 	dirty   bool   // the line may hold the answer to a command that was given up
 	powered uint64 // counts power changes: a Card of another count is gone
+	card    *Card  // the last one that PowerOn returned
 	closed  bool
 }
 
@@ -72,6 +57,7 @@ func New(open hal.Opener, o *Opts) *Reader {
 	if o != nil {
 		r.o.Slot = o.Slot
 		set(&r.o.Profile, o.Profile)
+		r.o.Level, r.o.PIN = o.Level, o.PIN
 		set(&r.o.Voltage, o.Voltage)
 		set(&r.o.Answer, o.Answer)
 		set(&r.o.Limit, o.Limit)
@@ -79,6 +65,10 @@ func New(open hal.Opener, o *Opts) *Reader {
 		set(&r.o.Retries, o.Retries)
 		r.o.Retries = max(r.o.Retries, 0)
 	}
+	m := r.o.Profile.model()
+	set(&m.level, r.o.Level)
+	set(&m.pin, r.o.PIN)
+	r.o.Level, r.o.PIN = m.level, m.pin
 	r.turn <- struct{}{}
 	return r
 }
@@ -109,7 +99,7 @@ func (r *Reader) ready(ctx context.Context) error {
 		return ErrClosed
 	case r.port != nil:
 		return nil
-	case r.o.Slot >= r.o.Profile.slots():
+	case r.o.Slot >= r.o.Profile.model().slots:
 		return fmt.Errorf("%w: %s has no slot %d", ErrReader, r.o.Profile, r.o.Slot)
 	}
 	p, err := r.open()
@@ -117,15 +107,22 @@ func (r *Reader) ready(ctx context.Context) error {
 		return fmt.Errorf("ccid: open: %w", err)
 	}
 	r.port, r.dec, r.dirty = p, decoder{}, true
-	if r.o.Profile != GemPCTwin {
-		return nil
+	var tell [][]byte
+	if r.o.Profile.model().echo {
+		// Card movements are to be told between echo and answer only, not at any time. A reader that does not know this is no worse
+		// for it, and one that does not answer will not answer the command that follows either.
+		tell = append(tell, []byte{0x01, 0x01, 0x01})
 	}
-	// Card movements are to be told between echo and answer only, not at any time. A reader that does not know this is no worse for
-	// it, and one that does not answer will not answer the command that follows either.
-	r.seq++
-	m := message{typ: pcEscape, slot: r.o.Slot, seq: r.seq, data: []byte{0x01, 0x01, 0x01}}
-	if _, err := r.once(ctx, m, time.Now().Add(r.o.Answer)); err != nil && r.port == nil {
-		return err
+	if r.o.Level == ShortAPDU && r.o.Profile.model().level == TPDU {
+		tell = append(tell, []byte{0x1F, 0x02}) // as libccid switches a GemPC Twin over
+	}
+	for _, data := range tell {
+		r.seq++
+		m := message{typ: pcEscape, slot: r.o.Slot, seq: r.seq, data: data}
+		p := patience{answer: r.o.Answer}
+		if _, err := r.once(ctx, m, p, time.Now().Add(r.o.Answer)); err != nil && r.port == nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }
@@ -266,12 +263,13 @@ func (r *Reader) reset(ctx context.Context) (*Card, error) {
 	}
 	r.powered++
 	c := &Card{r: r, powered: r.powered, raw: raw, atr: atr}
-	if atr.T == 1 {
+	if atr.T == 1 && r.o.Level == TPDU {
 		c.t1 = newT1(atr)
 		if err := c.t1.announce(ctx, r); err != nil {
 			return nil, err
 		}
 	}
+	r.card = c
 	return c, nil
 }
 
@@ -325,16 +323,42 @@ func (c *Card) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it was powered off since", ErrCardRemoved)
 	}
 	var rapdu []byte
-	if c.t1 != nil {
+	switch {
+	case c.r.o.Level == ShortAPDU:
+		rapdu, err = c.r.apdu(ctx, capdu)
+	case c.t1 != nil:
 		rapdu, err = c.t1.transceive(ctx, c.r, capdu)
-	} else {
+	default:
 		rapdu, err = t0(ctx, c.r, cmd)
 	}
 	if err != nil {
-		c.r.powered++ // what the card makes of the next command cannot be known
+		c.r.giveUp(ctx, err)
 		return nil, err
 	}
 	return rapdu, nil
+}
+
+// giveUp ends the session with a card that failed with err: what it makes of the next command cannot be known. A card that is there
+// and broke the rules, or fell silent, loses its power at once (Book 1, 9.2.5); where the reader or the line is the trouble the next
+// PowerOn or PowerOff has to do it.
+func (r *Reader) giveUp(ctx context.Context, err error) {
+	r.powered++
+	if r.port == nil || ctx.Err() != nil || errors.Is(err, errLost) || !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrMute) {
+		return
+	}
+	_ = r.powerOff(ctx) // err says more
+}
+
+// apdu hands an APDU to a reader that does T=0 and T=1 itself (short APDU level, CCID 6.1.4).
+func (r *Reader) apdu(ctx context.Context, capdu []byte) ([]byte, error) {
+	out, err := r.xfr(ctx, capdu)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) < 2 || len(out) > maxResponse+2 {
+		return nil, fmt.Errorf("%w: response of %d bytes", ErrProtocol, len(out))
+	}
+	return out, nil
 }
 
 // xfr sends one TPDU or block and returns what the card said.

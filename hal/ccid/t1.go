@@ -1,6 +1,7 @@
 package ccid
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ const (
 	pcbR      = 0x80 // R(0); bit 5 is N(R), the low bits say why
 	pcbS      = 0xC0
 	sResponse = 0x20
+	sResynch  = 0xC0
 	sIFS      = 0xC1
 	sAbort    = 0xC2
 	sWTX      = 0xC3
@@ -24,7 +26,8 @@ const (
 )
 
 // t1 is the terminal's side of the block protocol (Book 1, 9.2). When a block cannot be had in three tries the card session ends: the
-// terminal does not resynchronise, because that would throw away the state of an exchange that the card may have carried out.
+// terminal does not resynchronise then, because that would throw away the state of an exchange that the card may have carried out: it
+// does so at the start only, where there is nothing to lose.
 type t1 struct {
 	ns, nr byte // numbers of the next block to send and to receive
 	ifsc   int
@@ -64,25 +67,40 @@ func parseBlock(b []byte) (block, error) {
 	return block{b[1], b[3 : len(b)-1]}, nil
 }
 
-// announce tells the card the size of the terminal's buffer: S(IFS request), Book 1, 9.2.4.3.
+// announce tells the card the size of the terminal's buffer: S(IFS request), Book 1, 9.2.4.3. A card that answers it with something
+// else three times is resynchronised once and told again; a card that says nothing is not.
 func (t *t1) announce(ctx context.Context, r *Reader) error {
+	err := t.request(ctx, r, sIFS, []byte{ifsd})
+	if be := (*blockError)(nil); !errors.As(err, &be) {
+		return err
+	}
+	if t.request(ctx, r, sResynch, nil) != nil {
+		return err
+	}
+	return t.request(ctx, r, sIFS, []byte{ifsd})
+}
+
+// request sends a supervisory block until its response comes, three times at most (9.2.5).
+func (t *t1) request(ctx context.Context, r *Reader, pcb byte, inf []byte) error {
 	var cause error
 	for range t1Tries {
-		raw, err := r.xfr(ctx, appendBlock(sIFS, []byte{ifsd}))
+		raw, err := r.xfr(ctx, appendBlock(pcb, inf))
 		if err != nil && !recoverable(err) {
 			return err
 		}
 		if err == nil {
-			b, perr := parseBlock(raw)
-			if perr == nil && b.pcb == sIFS|sResponse && len(b.inf) == 1 && b.inf[0] == ifsd {
+			var b block
+			if b, err = parseBlock(raw); err == nil && b.pcb == pcb|sResponse && bytes.Equal(b.inf, inf) {
 				return nil
 			}
-			err = perr
-			if perr == nil {
-				err = &blockError{"not the response to S(IFS)"}
+			if err == nil {
+				err = &blockError{fmt.Sprintf("%02X is not the response to %02X", b.pcb, pcb)}
 			}
 		}
 		cause = err
+	}
+	if errors.Is(cause, ErrMute) {
+		return cause
 	}
 	return fmt.Errorf("%w: T=1: %w", ErrProtocol, cause)
 }
@@ -92,6 +110,12 @@ func recoverable(err error) bool { return errors.Is(err, errLost) || errors.Is(e
 
 // transceive exchanges one APDU.
 func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, error) {
+	return t.exchange(ctx, r, capdu, nil)
+}
+
+// exchange is transceive for an APDU that fits into one block and whose data only the reader knows: first sends the block after it
+// has filled them in. Such a block cannot be sent twice. first may be nil.
+func (t *t1) exchange(ctx context.Context, r *Reader, capdu []byte, first func(block []byte) ([]byte, error)) ([]byte, error) {
 	var in []byte
 	rest := capdu
 	nextI := func() []byte {
@@ -116,6 +140,9 @@ func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, e
 			}
 			return fmt.Errorf("%w: T=1: %d tries: %w", ErrProtocol, failures, cause)
 		}
+		if send[1]&0xC0 == pcbR { // an R-block that has no good answer is sent again as it was
+			return nil
+		}
 		reason := byte(2)
 		if be := (*blockError)(nil); errors.As(cause, &be) && be.why == "wrong LRC" {
 			reason = 1
@@ -123,8 +150,17 @@ func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, e
 		send = appendBlock(pcbR|t.nr<<4|reason, nil)
 		return nil
 	}
-	for range maxBlocks {
-		raw, err := r.xfrWait(ctx, send, bwi)
+	for blocks := range maxBlocks {
+		var raw []byte
+		var err error
+		if first != nil && blocks == 0 {
+			if raw, err = first(send); err != nil && !errors.Is(err, ErrMute) {
+				t.ns ^= 1 // for all that is known the card has not had it
+				return nil, err
+			}
+		} else {
+			raw, err = r.xfrWait(ctx, send, bwi)
+		}
 		bwi = 0
 		var b block
 		if err == nil {
@@ -166,7 +202,9 @@ func (t *t1) transceive(ctx context.Context, r *Reader, capdu []byte) ([]byte, e
 			if failures++; failures >= t1Tries {
 				return nil, fmt.Errorf("%w: T=1: card refused a block %d times", ErrProtocol, failures)
 			}
-			send = last
+			if send = last; first != nil && last[1]&0x80 == 0 {
+				return nil, fmt.Errorf("%w: T=1: card refused the block with the PIN", ErrProtocol)
+			}
 		case b.pcb == sWTX:
 			if extensions++; extensions > maxWTX {
 				return nil, fmt.Errorf("%w: T=1: more than %d waiting time extensions", ErrProtocol, maxWTX)

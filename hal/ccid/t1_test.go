@@ -76,8 +76,8 @@ func TestT1(t *testing.T) {
 		{name: "no answer", apdu: get, script: "00" + get + " -> mute \n 82 -> 00 9000", want: "9000"},
 		{name: "card did not get it", apdu: get, script: "00" + get + " -> 81 \n 00" + get + " -> 00 9000", want: "9000"},
 		{name: "card did not get the second of a chain", apdu: long, script: "20" + head + " -> 90 \n 40" + rest + " -> 91 \n 40" + rest + " -> 00 9000", want: "9000"},
-		{name: "our acknowledgement lost", apdu: get, script: "00" + get + " -> 20 AA \n 90 -> mute \n 92 -> 40 9000", want: "AA9000"},
-		{name: "the same block again", apdu: get, script: "00" + get + " -> 20 AA \n 90 -> 20 AA \n 92 -> 40 9000", want: "AA9000"},
+		{name: "our acknowledgement lost", apdu: get, script: "00" + get + " -> 20 AA \n 90 -> mute \n 90 -> 40 9000", want: "AA9000"},
+		{name: "the same block again", apdu: get, script: "00" + get + " -> 20 AA \n 90 -> 20 AA \n 90 -> 40 9000", want: "AA9000"},
 
 		{name: "never an answer", apdu: get, script: "00" + get + " -> mute \n 82 -> mute \n 82 -> mute", err: ErrMute},
 		{name: "always a wrong LRC", apdu: get, script: "00" + get + " -> !00 \n 81 -> !00 \n 81 -> !00", err: ErrProtocol},
@@ -144,7 +144,7 @@ func TestIFS(t *testing.T) {
 	}{
 		{"at the third try", []string{"", "00E101FE1F", "00E101FE1E"}, nil},
 		{"another size", []string{"00E1012000", "00E10120C0", "00E10120C0"}, ErrProtocol},
-		{"never", []string{"", "", ""}, ErrProtocol},
+		{"never", []string{"", "", ""}, ErrMute},
 	} {
 		bubble(t, c.name, func(t *testing.T) {
 			n := 0

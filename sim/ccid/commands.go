@@ -21,6 +21,11 @@ const (
 	errLength       = 0x01
 	errNotSupported = 0x00
 	errProtocolNum  = 0x07
+	errHardware     = 0xFB
+	errTimeout      = 0xF0
+	errCancelled    = 0xEF
+	errBusy         = 0xE0
+	errNoPIN        = 0x81 // of the extension: Enter without a digit
 )
 
 // do carries out a command. extend sends a time extension.
@@ -59,15 +64,22 @@ func (r *Reader) do(ctx context.Context, c *command, extend func(t1 bool) error)
 		a.data = []byte{0x11, 0, 0, 10, 0}
 	case 0x6B: // Escape
 		a.b[0] = r.icc(n)
-		switch {
+		switch gem := r.o.Profile != PosdPINPad; {
 		case len(c.data) == 1 && c.data[0] == 0x02:
 			a.data = []byte(r.o.Firmware)
 		case len(c.data) == 3 && c.data[0] == 0x01 && c.data[1] == 0x01: // card movements: told between echo and answer
 			r.tell = c.data[2] == 0x01
+		case len(c.data) == 2 && c.data[0] == 0x1F && c.data[1] == 0x02 && gem: // do T=0 and T=1 yourself
+			r.mu.Lock()
+			r.now = LevelAPDU
+			r.mu.Unlock()
+		case len(c.data) > 1 && c.data[0] == 0xB2 && c.data[1] == 0xA0 && r.o.Profile == GemPCPinPad: // words for its display
 		default:
 			a.b = [3]byte{failed | r.icc(n), errNotSupported}
 		}
-	default: // Secure 69 among them
+	case 0x72: // Abort
+		return r.abort(a), nil
+	default:
 		a.b = [3]byte{failed | r.icc(n), errNotSupported}
 	}
 	return a, nil
@@ -111,13 +123,7 @@ func (r *Reader) powerOn(ctx context.Context, a answer, n int) (answer, error) {
 	}
 	s.card.Reset()
 	r.seen[n].reset()
-	atr := append([]byte(nil), s.card.ATR()...)
-	if r.fault(FaultMute) {
-		atr = nil
-	}
-	if len(atr) > 0 && r.fault(FaultBadATR) {
-		atr[0] = 0x00
-	}
+	atr := r.spoilATR(append([]byte(nil), s.card.ATR()...))
 	r.mu.Lock()
 	same := r.slots[n].inserts == s.inserts && r.slots[n].card != nil
 	if same {
@@ -178,7 +184,16 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 	case r.fault(FaultMute):
 		a.b = [3]byte{failed | iccActive, errMute}
 		return a, nil
+	case n == 0 && r.once(FaultSwap):
+		r.Insert(n, s.card)
+		a.b = [3]byte{failed | iccInactive, errMute}
+		return a, nil
 	}
+	return r.exchange(ctx, a, n, s, data, false, extend)
+}
+
+// exchange has the card of s answer a TPDU, a block or, at APDU level or when whole is true, an APDU.
+func (r *Reader) exchange(ctx context.Context, a answer, n int, s slot, data []byte, whole bool, extend func(t1 bool) error) (answer, error) {
 	var apduErr error
 	exec := func(apdu []byte) []byte {
 		var out []byte
@@ -188,15 +203,14 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 	var out []byte
 	code := byte(0)
 	switch {
-	case data[0] == 0xFF: // PPS request: agreed to as it is
-		out = append([]byte(nil), data...)
-	case s.t1 != nil:
-		out = s.t1.block(data, exec)
-		if out == nil {
+	case whole || r.level() == LevelAPDU:
+		if out = exec(data); len(out) < 2 {
 			code = errMute
 		}
+	case data[0] == 0xFF: // PPS request: agreed to as it is
+		out = append([]byte(nil), data...)
 	default:
-		out, code = s.t0.tpdu(data, exec)
+		out, code = r.talk(&s, data, exec)
 	}
 	r.mu.Lock()
 	if r.slots[n].inserts == s.inserts && r.slots[n].card != nil {
@@ -214,6 +228,24 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 		a.data = out
 	}
 	return a, nil
+}
+
+// talk has the card answer in its own protocol.
+func (r *Reader) talk(s *slot, data []byte, exec func(apdu []byte) []byte) (out []byte, code byte) {
+	if out, ok := r.unruly(s.t1 != nil, data); ok {
+		return out, 0
+	}
+	if s.t1 == nil {
+		return s.t0.tpdu(data, exec)
+	}
+	if out = s.t1.block(data, exec); out == nil {
+		return nil, errMute
+	}
+	if r.fault(FaultT1LRC) || r.once(FaultT1LRCOnce) {
+		out = append([]byte(nil), out...)
+		out[len(out)-1] ^= 0x5A
+	}
+	return out, 0
 }
 
 func (r *Reader) changed(n int, s slot) bool {

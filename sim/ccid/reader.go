@@ -18,6 +18,19 @@ type Profile string
 const (
 	GemCorePOSPro Profile = "GemCorePOSPro" // no echo, five slots
 	GemPCTwin     Profile = "GemPCTwin"     // echo and card movement bytes, one slot
+	GemPCPinPad   Profile = "GemPCPinPad"   // a GemPCTwin with a keypad
+	PosdPINPad    Profile = "PosdPINPad"    // no echo, one slot, a keypad, APDU level, and posd's extension (package posd/hal/ccid)
+)
+
+func (p Profile) echo() bool { return p == GemPCTwin || p == GemPCPinPad }
+
+// Level is who does T=0 and T=1.
+type Level uint8
+
+// Levels of exchange.
+const (
+	LevelTPDU Level = iota // the host
+	LevelAPDU              // the reader
 )
 
 // Card is a chip card at the level of APDUs. The reader calls it from one goroutine at a time.
@@ -54,10 +67,13 @@ type Options struct {
 type Reader struct {
 	o    Options
 	pace Pace
+	wake chan struct{} // something for Serve to do
 
 	mu     sync.Mutex
 	slots  []slot
 	notify []byte // card movements not yet told to the host
+	entry  *entry // the reader waits for a PIN
+	now    Level
 	faults map[string]bool
 	tear   int  // exchanges until the card is torn out; 0 never
 	after  bool // torn after the card has carried out the command
@@ -84,14 +100,14 @@ func New(o Options) *Reader {
 	}
 	if o.Slots <= 0 {
 		o.Slots = 5
-		if o.Profile == GemPCTwin {
+		if o.Profile != GemCorePOSPro {
 			o.Slots = 1
 		}
 	}
 	if o.Firmware == "" {
 		o.Firmware = string(o.Profile) + "-V1.00"
 	}
-	r := &Reader{o: o, pace: RealPace, slots: make([]slot, o.Slots), seen: make([]lists, o.Slots), faults: map[string]bool{}}
+	r := &Reader{o: o, pace: RealPace, slots: make([]slot, o.Slots), seen: make([]lists, o.Slots), faults: map[string]bool{}, wake: make(chan struct{}, 1)}
 	if o.Pace != nil {
 		r.pace = *o.Pace
 	}
@@ -109,6 +125,7 @@ func (r *Reader) Insert(n int, c Card) {
 		r.notify = []byte{0x50, 0x03}
 	}
 	r.mu.Unlock()
+	r.rouse()
 	r.o.Trace.Emit("reader", "", fmt.Sprintf("card inserted into slot %d", n))
 }
 
@@ -124,6 +141,7 @@ func (r *Reader) Remove(n int) bool {
 		r.notify = []byte{0x50, 0x02}
 	}
 	r.mu.Unlock()
+	r.rouse()
 	if there {
 		r.o.Trace.Emit("reader", "", fmt.Sprintf("card removed from slot %d", n))
 	}
@@ -151,67 +169,6 @@ func (r *Reader) Exchanges() int {
 	return r.used
 }
 
-// TearAt has the card of slot 0 torn out at the n-th APDU from now on, n being 1 for the next; 0 takes the order back. With after the
-// card carries the command out and only its answer is lost.
-func (r *Reader) TearAt(n int, after bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tear, r.after = max(n, 0), after
-}
-
-// Faults of the reader.
-const (
-	FaultMute    = "card-mute"      // cards answer neither reset nor commands
-	FaultGarbage = "garbage"        // noise before and behind each answer
-	FaultBadLRC  = "bad-lrc"        // every answer has a wrong LRC
-	FaultDead    = "reader-dead"    // the reader hears nothing and says nothing
-	FaultSlow    = "slow-card"      // time extensions before each answer of the card
-	FaultNAK     = "nak"            // the next command is answered NAK; switches itself off
-	FaultLRCOnce = "bad-lrc-once"   // the next answer has a wrong LRC; switches itself off
-	FaultTear    = "tear-next"      // the card is torn out before the next command; switches itself off
-	FaultTearAC  = "tear-answering" // the card is torn out when it has carried out the next command; switches itself off
-	FaultBadATR  = "bad-atr"        // the answer to reset has a wrong TS
-)
-
-var faults = []string{FaultMute, FaultGarbage, FaultBadLRC, FaultDead, FaultSlow, FaultNAK, FaultLRCOnce, FaultTear, FaultTearAC, FaultBadATR}
-
-// Faults lists the fault switches.
-func (r *Reader) Faults() []string { return slices.Clone(faults) }
-
-// SetFault switches a fault on or off.
-func (r *Reader) SetFault(name string, on bool) error {
-	if !slices.Contains(faults, name) {
-		return fmt.Errorf("ccid: no fault named %.40q", name)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch name {
-	case FaultTear, FaultTearAC:
-		r.tear, r.after = 0, name == FaultTearAC
-		if on {
-			r.tear = 1
-		}
-	default:
-		r.faults[name] = on
-	}
-	return nil
-}
-
-func (r *Reader) fault(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.faults[name]
-}
-
-// once tells whether a fault is on and switches it off.
-func (r *Reader) once(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	on := r.faults[name]
-	r.faults[name] = false
-	return on
-}
-
 // gap is how long the reader waits for the rest of a frame.
 const gap = 300 * time.Millisecond
 
@@ -222,7 +179,16 @@ func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
 	for i := range r.slots {
 		r.slots[i].powered, r.slots[i].t1 = false, nil
 	}
+	r.entry, r.now = nil, LevelTPDU
+	if r.o.Profile == PosdPINPad {
+		r.now = LevelAPDU
+	}
 	r.mu.Unlock()
+	defer func() { // the cable brings the power as well: nobody can type any more
+		r.mu.Lock()
+		r.entry = nil
+		r.mu.Unlock()
+	}()
 	r.last, r.tell = nil, false
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -257,22 +223,34 @@ func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
 
 	var pending []byte
 	for {
-		var stale <-chan time.Time
-		var t *time.Timer
+		var stale, due <-chan time.Time
+		var timers []*time.Timer
+		after := func(d time.Duration) <-chan time.Time {
+			t := time.NewTimer(d)
+			timers = append(timers, t)
+			return t.C
+		}
 		if len(pending) > 0 {
-			t = time.NewTimer(gap)
-			stale = t.C
+			stale = after(gap)
+		}
+		if at, ok := r.due(); ok {
+			due = after(time.Until(at))
 		}
 		select {
 		case b := <-in:
 			pending = append(pending, b...)
 		case <-stale:
 			pending = nil
+		case <-due:
+		case <-r.wake:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if t != nil {
+		for _, t := range timers {
 			t.Stop()
+		}
+		if err := r.tend(ctx, line); err != nil {
+			return err
 		}
 		for len(pending) > 0 {
 			c, n, err := parse(pending)
@@ -302,8 +280,13 @@ func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad e
 	if r.once(FaultNAK) {
 		return r.write(ctx, line, nakFrame)
 	}
-	if r.o.Profile == GemPCTwin {
-		if err := r.write(ctx, line, c.raw); err != nil {
+	if r.o.Profile.echo() {
+		// libccid's buffer has no room for the echo of the words that it loads into a GemPCPinPad: it takes the first answer for it.
+		first := c.raw
+		if len(first) > 64 && c.typ == 0x6B {
+			first = answer{typ: 0x83, slot: c.slot, seq: c.seq, b: [3]byte{r.icc(0)}}.frame()
+		}
+		if err := r.write(ctx, line, first); err != nil {
 			return err
 		}
 		r.mu.Lock()
@@ -317,17 +300,37 @@ func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad e
 			return err
 		}
 	}
-	extend := func(t1 bool) error {
-		if !t1 { // T=0: one byte of 80 or more
-			return r.write(ctx, line, []byte{0x82})
+	a := answer{slot: c.slot, seq: c.seq, typ: answerType(c.typ)}
+	switch {
+	case r.Entering() && c.slot == 0 && c.typ != 0x72:
+		a.b = [3]byte{failed | r.icc(0), errBusy}
+		return r.reply(ctx, line, a)
+	case c.typ == 0x69, c.typ == 0x6B && len(c.data) > 1 && c.data[0] == extension && c.data[1] == extEncipher:
+		if a, open := r.open(a, c); !open {
+			return r.reply(ctx, line, a)
 		}
-		a := answer{typ: 0x80, slot: c.slot, seq: c.seq, b: [3]byte{0x80, 1}}
-		return r.write(ctx, line, a.frame())
+		return nil
 	}
-	a, err := r.do(ctx, c, extend)
+	a, err := r.do(ctx, c, r.extender(ctx, line, c))
 	if err != nil {
 		return err
 	}
+	return r.reply(ctx, line, a)
+}
+
+// extender returns what sends a time extension for a command.
+func (r *Reader) extender(ctx context.Context, line io.Writer, c *command) func(t1 bool) error {
+	return func(t1 bool) error {
+		if !t1 && r.level() == LevelTPDU { // T=0: one byte of 80 or more
+			return r.write(ctx, line, []byte{0x82})
+		}
+		a := answer{typ: answerType(c.typ), slot: c.slot, seq: c.seq, b: [3]byte{0x80, 1}}
+		return r.write(ctx, line, a.frame())
+	}
+}
+
+// reply sends the answer to a command.
+func (r *Reader) reply(ctx context.Context, line io.Writer, a answer) error {
 	f := a.frame()
 	if r.fault(FaultBadLRC) || r.once(FaultLRCOnce) {
 		f[len(f)-1] ^= 0x5A
@@ -337,6 +340,12 @@ func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad e
 	}
 	r.last = f
 	return r.write(ctx, line, f)
+}
+
+func (r *Reader) level() Level {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
 }
 
 // write sends b as fast as the line is.

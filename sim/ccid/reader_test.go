@@ -80,7 +80,7 @@ func TestCommands(t *testing.T) {
 	do("firmware", 0x02, 0, "V9", 0x6B, 0, 0x02)
 	do("unknown escape", 0x42, 0, "", 0x6B, 0, 0x77)
 	do("secure", 0x42, 0, "", 0x69, 0, 0, 0)
-	do("unknown command", 0x42, 0, "", 0x72, 0)
+	do("unknown command", 0x42, 0, "", 0x73, 0)
 
 	c := &chip{atr: t0ATR, say: func([]byte) []byte { return []byte{0x90, 0x00} }}
 	r.Insert(0, c)

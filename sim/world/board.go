@@ -16,7 +16,7 @@ func (w *World) board() ([]byte, error) {
 	}
 	return toml.Marshal(table{
 		"name":    "possim",
-		"reader":  table{"driver": "ccid-serial", "port": w.path("reader"), "baud": 115200, "profile": "GemCorePOSPro"},
+		"reader":  table{"driver": "ccid-serial", "port": w.path("reader"), "baud": 115200, "profile": string(w.opt.Reader)},
 		"pinpad":  table{"driver": "vf-packets", "port": w.path("pinpad"), "baud": 9600, "dialect": "vf", "progress": true, "master_slot": 0},
 		"scanner": table{"driver": "serial", "port": w.path("scanner"), "baud": 9600, "trigger": "honeywell", "suffix": "\r"},
 		"printer": table{

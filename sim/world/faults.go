@@ -20,7 +20,9 @@ type Fault struct {
 }
 
 // once are the faults that switch themselves off.
-var once = []string{"reader.nak", "reader.bad-lrc-once", "reader.tear-next", "reader.tear-answering"}
+var once = []string{
+	"reader.nak", "reader.bad-lrc-once", "reader.tear-next", "reader.tear-answering", "reader.swap-next", "reader.t1-lrc-once",
+}
 
 // faults lists every fault switch: what each host and device offers, and the cable of each device.
 func (h *hardware) faults() []Fault {
@@ -159,7 +161,13 @@ var faultNames = map[string]Words{
 	"reader.card-mute": {"卡片无应答", "card is mute"}, "reader.bad-lrc": {"校验和错误", "wrong checksums"}, "reader.reader-dead": {"读卡器无响应", "reader dead"},
 	"reader.slow-card": {"卡片极慢", "slow card"}, "reader.nak": {"否认一次", "asks again once"}, "reader.bad-lrc-once": {"校验和错一次", "one wrong checksum"},
 	"reader.tear-next": {"下一指令前拔卡", "card torn: next"}, "reader.tear-answering": {"应答时拔卡", "card torn: answering"},
-	"reader.bad-atr": {"复位应答错误", "chip answers badly"},
+	"reader.bad-atr": {"复位应答错误", "chip answers badly"}, "reader.bad-tck": {"复位校验错", "ATR: wrong TCK"}, "reader.atr-33": {"复位应答 33 字节", "ATR: 33 bytes"},
+	"reader.swap-next": {"下一指令前换卡", "card swapped: next"}, "reader.keypad-broken": {"读卡器键盘坏", "keypad broken"},
+	"reader.no-abort": {"输密不可中止", "PIN entry: no abort"}, "reader.t0-61-loop": {"T=0 不停 61xx", "T=0: 61 for ever"},
+	"reader.t0-6c-loop": {"T=0 不停 6Cxx", "T=0: 6C for ever"}, "reader.t1-bad-lrc": {"T=1 校验和错误", "T=1: wrong LRC"},
+	"reader.t1-lrc-once": {"T=1 校验和错一次", "T=1: one wrong LRC"}, "reader.t1-r-storm": {"T=1 不停 R 块", "T=1: R-blocks"},
+	"reader.t1-wtx": {"T=1 不停要时间", "T=1: more time"}, "reader.t1-ifs-0": {"T=1 块长 0", "T=1: IFS 0"}, "reader.t1-ifs-ff": {"T=1 块长 255", "T=1: IFS 255"},
+	"reader.t1-abort": {"T=1 中止", "T=1: abort"},
 
 	"pinpad.lrc": {"校验和错误", "wrong checksums"}, "pinpad.no-ack": {"不确认", "no ACK"}, "pinpad.eot": {"总答 EOT", "pad gives up"},
 	"pinpad.mute": {"确认后不答", "ACK, no answer"}, "pinpad.slow": {"应答慢", "slow"}, "pinpad.throttled": {"限制输密", "PIN entry throttled"},

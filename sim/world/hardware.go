@@ -50,7 +50,7 @@ func newHardware(w *World) (*hardware, error) {
 	h := &hardware{w: w, tmk: tmk}
 	trace := w.tracer()
 
-	ro := ccid.Options{Trace: trace}
+	ro := ccid.Options{Profile: w.opt.Reader, Trace: trace}
 	po := escpos.Options{Trace: trace, Speed: escpos.DefaultSpeed, Baud: 115200}
 	if w.opt.Fast {
 		ro.Pace = &ccid.Pace{}
@@ -147,8 +147,8 @@ func (h *hardware) close() error {
 	return errors.Join(errs...)
 }
 
-// entering tells whether the PIN pad asks for a PIN.
-func (h *hardware) entering() bool { return h.pad.Entering() }
+// entering tells whether the PIN pad or the reader asks for a PIN.
+func (h *hardware) entering() bool { return h.pad.Entering() || h.reader.Entering() }
 
 // pending tells what the phones show that wait for their owner.
 func (h *hardware) pending() map[string]string {
@@ -161,13 +161,16 @@ func (h *hardware) pending() map[string]string {
 	return out
 }
 
-// padKey presses a key of the PIN pad. Nothing says which: its digits are a PIN.
+// padKey presses a key of the secure keypad: the PIN pad's, or the reader's while that asks for a PIN. Nothing says which: its digits
+// are a PIN.
 func (h *hardware) padKey(k Key) error {
 	r := k.Rune
 	if r >= 'M' && r <= 'd' && (r > 'c' || r < 'a') {
 		return fmt.Errorf("the PIN pad has no key %s", k.Name)
 	}
-	h.pad.Press(r)
+	if !h.reader.Press(r) {
+		h.pad.Press(r)
+	}
 	return nil
 }
 

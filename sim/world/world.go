@@ -16,6 +16,7 @@ import (
 	"posd/sim"
 	"posd/sim/alipay"
 	"posd/sim/card"
+	"posd/sim/ccid"
 	"posd/sim/escpos"
 )
 
@@ -28,6 +29,7 @@ type Options struct {
 	Timeouts map[string]int // seconds, for posd's [timeouts]: see TimeoutNames
 	Fast     bool           // devices answer without the delays of real ones; for tests
 	Env      []string       // added to posd's environment
+	Reader   ccid.Profile   // kind of card reader; ccid.PosdPINPad when "", which takes PINs for the card in every way
 
 	walletKeys *alipay.Keys // fresh ones when nil
 }
@@ -87,6 +89,7 @@ func New(o Options) (*World, error) {
 		return nil, fmt.Errorf("world: the posd binary: %s is no program", posd)
 	}
 	o.Posd = posd
+	o.Reader = cmp.Or(o.Reader, ccid.PosdPINPad)
 	w := &World{
 		opt: o, hub: NewHub(traceSize), faults: map[string]bool{}, cursor: 1, screen: "off", lang: o.Lang,
 		cards: map[string]*card.Card{},
