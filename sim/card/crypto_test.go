@@ -115,6 +115,9 @@ func TestRecords(t *testing.T) {
 					if len(r) > 254 {
 						t.Errorf("%s: SFI %d record %d has %d bytes", name, sfi, i+1, len(r))
 					}
+					if a.a.Fault == faultTLV || a.a.Fault == faultTemplate || sfi > 10 {
+						continue // not to be read, or no TLV at all
+					}
 					if _, err := tlv.One(r); err != nil {
 						t.Errorf("%s: SFI %d record %d: %v", name, sfi, i+1, err)
 					}

@@ -27,7 +27,7 @@ type Terminal struct {
 var Terminals = []Terminal{
 	{Name: "shipped", About: "attended, online only, no offline PIN", Type: 0x21, Capabilities: [3]byte{0xE0, 0x68, 0xC8}},
 	{Name: "attended", About: "attended, offline with online capability, floor limit 500.00", Type: 0x22, Floor: 50000},
-	{Name: "offline-only", About: "attended, offline only", Type: 0x23, Capabilities: [3]byte{0xE0, 0xB8, 0xC8}, Floor: 50000},
+	{Name: "offline-only", About: "attended, offline only", Type: 0x23, Capabilities: [3]byte{0xE0, 0xB8, 0xC8}, Floor: 50000, Unreachable: true},
 	{Name: "unattended", About: "unattended, offline with online capability, no signature", Type: 0x25, Capabilities: [3]byte{0x60, 0xD8, 0xC8}, Floor: 50000},
 	{Name: "no-offline-pin", About: "as attended, without offline PIN", Type: 0x22, Capabilities: [3]byte{0xE0, 0x68, 0xC8}, Floor: 50000},
 	{Name: "no-authentication", About: "as attended, without offline data authentication", Type: 0x22, Capabilities: [3]byte{0xE0, 0xF8, 0x00}, Floor: 50000},

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"encoding/hex"
 	"maps"
 	"slices"
@@ -260,7 +261,7 @@ func dress(objects []byte, fault string) []byte {
 			out = append(out, objects[o.Offset:o.End]...)
 		}
 	}
-	if fault == faultProprietary {
+	if fault == faultProprietary && bytes.HasPrefix(objects, []byte{0x8C}) { // once: no object may be there twice
 		out = put(out, 0x9F7E, 0x01, 0x02)
 		out = put(out, 0xC3, 0x0A)
 		out = put(out, 0xDF6E, 0xDF, 0x6E)
