@@ -17,7 +17,7 @@ type Card struct {
 	rand    io.Reader
 	blocked bool // the whole card, by script
 	apps    []*application
-	pse     bool // the payment system environment is selected
+	dir     []byte // name of the directory that is selected: PSE or DDF
 	cur     *transaction
 	log     []Cryptogram
 }
@@ -30,10 +30,12 @@ type application struct {
 	atc     uint16
 	online  uint16 // 9F13, ATC of the last transaction that the issuer answered
 	tries   int    // 9F17
-	offline int    // transactions approved without the issuer, in a row
-	total   int64  // their amounts
-	pending bool   // the last ARQC was never followed by a second GENERATE AC
-	failed  bool   // issuer authentication failed last time
+	pin     string
+	version *version
+	offline int   // transactions approved without the issuer, in a row
+	total   int64 // their amounts
+	pending bool  // the last ARQC was never followed by a second GENERATE AC
+	failed  bool  // issuer authentication failed last time
 	history [][]byte
 }
 
@@ -58,13 +60,15 @@ const (
 type transaction struct {
 	*application
 	stage     stage
-	blocked   bool // the application is blocked: AAC only
+	blocked   bool   // the application is blocked: AAC only
+	challenge []byte // of the GET CHALLENGE just before
 	options   []byte
 	list1     []byte // values of CDOL1
 	data      tlv.Store
 	arqc      [8]byte
 	first     byte // type of the first cryptogram
 	auth      int
+	refused   bool // the issuer has declined, and the card status update says so
 	pinDone   bool
 	pinFailed bool
 	dynamic   bool // DDA or CDA was done
@@ -77,6 +81,7 @@ type Cryptogram struct {
 	AID      []byte
 	ATC      uint16
 	Kind     string // "AAC", "TC" or "ARQC"
+	Asked    string // what the terminal wanted: the same, with "+CDA" where a signature was to come
 	Second   bool   // of the second GENERATE AC
 	Amount   int64  // 9F02
 	Currency string // 5F2A, four digits
@@ -89,8 +94,13 @@ func New(p Profile) (*Card, error) {
 	}
 	c := &Card{profile: p, rand: rand.Reader, blocked: p.CardBlocked}
 	for _, a := range p.Applications {
+		tries := a.PINTries
+		if a.PINLeft != nil {
+			tries = *a.PINLeft
+		}
 		c.apps = append(c.apps, &application{
-			personal: personalise(a, p.Holder), a: a, blocked: a.Blocked, atc: uint16(a.ATC), tries: a.PINTries,
+			personal: personalise(a, p.Holder), a: a, blocked: a.Blocked, atc: uint16(a.ATC), online: uint16(a.LastOnline), tries: tries, pin: p.PIN,
+			version: versionNamed(a.CVN),
 		})
 	}
 	return c, nil
@@ -139,7 +149,7 @@ func (c *Card) ATR() []byte {
 func (c *Card) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cur, c.pse = nil, false
+	c.cur, c.dir = nil, nil
 }
 
 // Status words, Book 3, 6.3.5.
@@ -210,6 +220,7 @@ func (c *Card) dispatch(cmd command) []byte {
 		0x16: {0x84, c.script},
 		0x24: {0x84, c.script},
 		0xDA: {0x04, c.script},
+		0xDC: {0x04, c.script},
 	}[cmd.ins]
 	switch {
 	case !ok:
@@ -219,7 +230,11 @@ func (c *Card) dispatch(cmd command) []byte {
 	case cmd.cla != h.cla:
 		return swCLA
 	}
-	return h.do(cmd)
+	out := h.do(cmd)
+	if c.cur != nil && cmd.ins != 0x84 {
+		c.cur.challenge = nil // a challenge is good for the next command only
+	}
+	return out
 }
 
 // ok appends 9000.

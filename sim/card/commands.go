@@ -14,12 +14,15 @@ func (c *Card) selectFile(cmd command) []byte {
 	if cmd.p1 != 0x04 || cmd.p2 != 0x00 && cmd.p2 != 0x02 {
 		return swP1P2
 	}
-	if string(cmd.data) == pseName {
-		if c.profile.NoPSE {
-			return swNoFile
-		}
-		c.cur, c.pse = nil, true
-		return ok(pseFCI())
+	pse := string(cmd.data) == pseName
+	switch {
+	case pse && c.profile.NoPSE:
+		return swNoFile
+	case pse && c.profile.PSEBlocked:
+		return append(directoryFCI(cmd.data), swInvalidated...)
+	case pse, c.profile.isDDF(cmd.data):
+		c.cur, c.dir = nil, slices.Clone(cmd.data)
+		return ok(directoryFCI(cmd.data))
 	}
 	if len(cmd.data) < 5 || len(cmd.data) > 16 {
 		return swNoFile
@@ -35,7 +38,10 @@ func (c *Card) selectFile(cmd command) []byte {
 		if !bytes.HasPrefix(a.aid, cmd.data) {
 			continue
 		}
-		c.pse = false
+		if sw := a.status("select"); sw != nil {
+			return sw
+		}
+		c.dir = nil
 		c.cur = &transaction{application: a, blocked: a.blocked}
 		if a.blocked {
 			return append(slices.Clone(a.fci), swInvalidated...)
@@ -43,6 +49,17 @@ func (c *Card) selectFile(cmd command) []byte {
 		return ok(slices.Clone(a.fci))
 	}
 	return swNoFile
+}
+
+// statusNames are the commands to which a profile can have a fixed answer.
+var statusNames = []string{"select", "gpo", "read", "challenge", "verify", "getdata", "internal", "generate", "external", "second"}
+
+// status is the fixed answer of the profile to a command, nil when there is none.
+func (a *application) status(name string) []byte {
+	if sw, there := a.a.Status[name]; there {
+		return unhex(sw)
+	}
+	return nil
 }
 
 // Transaction log (Book 3, annex D): a cyclic file, newest first, each record the values of logFormat.
@@ -61,10 +78,12 @@ func (c *Card) readRecord(cmd command) []byte {
 	}
 	var file [][]byte
 	switch {
-	case c.pse && sfi == 1:
-		file = directory(c.profile.Applications)
-	case c.pse || c.cur == nil:
+	case c.dir != nil && sfi == dirFile:
+		file = c.profile.directory(c.dir)
+	case c.dir != nil || c.cur == nil:
 		return swNoFile
+	case c.cur.status("read") != nil:
+		return c.cur.status("read")
 	case sfi == logFile:
 		file = c.cur.history
 	default:
@@ -90,6 +109,9 @@ func (c *Card) getProcessingOptions(cmd command) []byte {
 	o, err := tlv.One(cmd.data)
 	if err != nil || o.Tag != 0x83 || len(o.Value) != t.pdol.Len() {
 		return swLength
+	}
+	if sw := t.status("gpo"); sw != nil {
+		return sw
 	}
 	t.options = slices.Clone(o.Value)
 	t.keep(t.pdol, t.options)
@@ -127,8 +149,15 @@ func (c *Card) getData(cmd command) []byte {
 	if t == nil {
 		return swConditions
 	}
+	if sw := t.status("getdata"); sw != nil {
+		return sw
+	}
 	tag := tlv.Tag(cmd.p1)<<8 | tlv.Tag(cmd.p2)
 	switch tag {
+	case 0x9F14, 0x9F23:
+		if v, found := t.object(tag); found {
+			return ok(put(nil, tag, v...))
+		}
 	case 0x9F36:
 		return ok(put(nil, tag, byte(t.atc>>8), byte(t.atc)))
 	case 0x9F13:
@@ -150,45 +179,6 @@ func (c *Card) random(n int) []byte {
 	return b
 }
 
-// getChallenge is GET CHALLENGE, Book 3, 6.5.6.
-func (c *Card) getChallenge(cmd command) []byte {
-	switch {
-	case cmd.p1 != 0 || cmd.p2 != 0:
-		return swP1P2
-	case c.cur == nil:
-		return swConditions
-	}
-	return ok(c.random(8))
-}
-
-// verify is VERIFY with a plaintext PIN, Book 3, 6.5.12.
-func (c *Card) verify(cmd command) []byte {
-	t := c.cur
-	switch {
-	case cmd.p1 != 0 || cmd.p2 != 0x80:
-		return swP1P2
-	case t == nil || t.stage != initiated:
-		return swConditions
-	case t.tries == 0:
-		return swPINBlocked
-	case len(cmd.data) != 8:
-		return swLength
-	}
-	b := cmd.data
-	n := int(b[0] & 0x0F)
-	if b[0]>>4 != 2 || n < 4 || n > 12 {
-		return swBadData
-	}
-	want := bcd(c.profile.PIN, 7, 0xF)
-	if n == len(c.profile.PIN) && bytes.Equal(b[1:], want) {
-		t.tries, t.pinDone, t.pinFailed = t.a.PINTries, true, false
-		return swOK
-	}
-	t.tries--
-	t.pinDone, t.pinFailed = true, true
-	return []byte{0x63, 0xC0 | byte(t.tries)}
-}
-
 // internalAuthenticate is INTERNAL AUTHENTICATE, Book 3, 6.5.9: dynamic data authentication.
 func (c *Card) internalAuthenticate(cmd command) []byte {
 	t := c.cur
@@ -200,10 +190,16 @@ func (c *Card) internalAuthenticate(cmd command) []byte {
 	case len(cmd.data) != 4: // the DDOL asks for the unpredictable number
 		return swLength
 	}
+	if sw := t.status("internal"); sw != nil {
+		return sw
+	}
 	t.dynamic = true
 	number := c.random(8)
 	head := slices.Concat([]byte{0x05, 0x01, byte(1 + len(number)), byte(len(number))}, number)
-	sdad := signedData(cardKey, head, cmd.data)
+	sdad := signedData(t.keys.icc, head, cmd.data)
+	if t.a.Fault == faultSignature {
+		sdad[len(sdad)-1] ^= 0x01
+	}
 	if t.a.Format == 1 {
 		return ok(put(nil, 0x80, sdad...))
 	}
@@ -220,22 +216,10 @@ func (c *Card) externalAuthenticate(cmd command) []byte {
 		return swConditions
 	case len(cmd.data) < 8 || len(cmd.data) > 16:
 		return swLength
+	case t.status("external") != nil:
+		return t.status("external")
 	case !t.authenticate(cmd.data):
 		return swAuthFailed
 	}
 	return swOK
-}
-
-// authenticate checks issuer authentication data: ARPC and ARC.
-func (t *transaction) authenticate(data []byte) bool {
-	t.auth = authFailed
-	if len(data) != 10 {
-		return false
-	}
-	want := arpc(session(t.ac, atcDiversification(t.atc)), t.arqc, string(data[8:]))
-	if !bytes.Equal(want[:], data[:8]) {
-		return false
-	}
-	t.auth = authDone
-	return true
 }

@@ -384,7 +384,7 @@ func TestScripts(t *testing.T) {
 	old := build(d, card.BlockApplication)
 	online(d)
 	d.run(old, "6988") // of another transaction
-	d.run(build(d, card.ScriptCommand{Header: [4]byte{0x84, 0x24, 0, 2}}), "6A86")
+	d.run(build(d, card.ScriptCommand{Header: [4]byte{0x84, 0x24, 0, 1}}), "6A86")
 	d.run(build(d, card.ScriptCommand{Header: [4]byte{0x04, 0xDA, 0x9F, 0x36}, Data: []byte{1}}), "6A88")
 	d.run(build(d, card.ScriptCommand{Header: [4]byte{0x84, 0x1E, 0, 0}, Data: []byte{1}}), "6700")
 	d.send("841E00000100", "6700")

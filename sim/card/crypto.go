@@ -24,7 +24,7 @@ func (k key16) encrypt(in [8]byte) (out [8]byte) {
 	return out
 }
 
-// masterKey derives an issuer's master key from its identification number. purpose is "AC" or "MAC". Keys of a simulated issuer
+// masterKey derives an issuer's master key from its identification number. purpose is "AC", "MAC" or "ENC". Keys of a simulated issuer
 // are no secret.
 func masterKey(iin, purpose string) (k key16) {
 	h := sha256.Sum256([]byte("posd simulated issuer " + iin + " " + purpose))
@@ -75,10 +75,20 @@ func atcDiversification(atc uint16) [8]byte { return [8]byte{byte(atc >> 8), byt
 
 // mac is ISO 9797-1 algorithm 3 with padding method 2, Book 2, A1.2.1.
 func mac(k key16, data []byte) (out [8]byte) {
-	data = append(slices.Clone(data), 0x80)
+	return macBlocks(k, pad0(append(slices.Clone(data), 0x80)))
+}
+
+// pad0 fills up with zeros to whole blocks.
+func pad0(data []byte) []byte {
+	data = slices.Clone(data)
 	for len(data)%8 != 0 {
 		data = append(data, 0)
 	}
+	return data
+}
+
+// macBlocks is ISO 9797-1 algorithm 3 over whole blocks.
+func macBlocks(k key16, data []byte) (out [8]byte) {
 	left, err := des.NewCipher(k[:8])
 	if err != nil {
 		panic("card: 8 bytes are a DES key")
@@ -96,17 +106,6 @@ func mac(k key16, data []byte) (out [8]byte) {
 	right.Decrypt(out[:], out[:])
 	left.Encrypt(out[:], out[:])
 	return out
-}
-
-// cryptogramData is what an application cryptogram covers: the values of the tags in macTags and the issuer application data.
-func cryptogramData(get func(tag uint32) []byte) []byte {
-	var b []byte
-	for _, t := range macTags {
-		v := get(t.tag)
-		b = append(b, make([]byte, max(0, t.size-len(v)))...)
-		b = append(b, v[:min(len(v), t.size)]...)
-	}
-	return append(b, get(0x9F10)...)
 }
 
 // macTags are the data of an application cryptogram, Book 2, table 26, in its order.

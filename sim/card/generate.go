@@ -15,6 +15,8 @@ const (
 	arqc = 0x80
 )
 
+var kinds = [4]string{"AAC", "TC", "ARQC"}
+
 // generateAC is GENERATE AC, Book 3, 6.5.5: the first asks the card, the second tells it what the issuer said.
 func (c *Card) generateAC(cmd command) []byte {
 	t := c.cur
@@ -34,6 +36,9 @@ func (c *Card) generateAC(cmd command) []byte {
 	}
 	t.keep(list, cmd.data)
 
+	if name := map[bool]string{false: "generate", true: "second"}[asked2]; t.status(name) != nil {
+		return t.status(name)
+	}
 	var kind byte
 	if asked2 {
 		kind = t.second(cmd.p1 & 0xC0)
@@ -46,13 +51,12 @@ func (c *Card) generateAC(cmd command) []byte {
 		t.dynamic = true
 	}
 	iad := t.issuerData(kind, asked2)
-	key := session(t.ac, atcDiversification(t.atc))
-	ac := mac(key, cryptogramData(func(tag uint32) []byte {
+	ac := t.version.cryptogram(t.version.session(t.ac, t.atc), func(tag uint32) []byte {
 		if tag == 0x9F10 {
 			return iad
 		}
 		return t.value(tag)
-	}))
+	})
 	if kind == arqc {
 		t.stage, t.arqc, t.pending = asked, ac, true
 	} else {
@@ -64,9 +68,10 @@ func (c *Card) generateAC(cmd command) []byte {
 			t.arqc = ac
 		}
 	}
-	c.remember(t, kind, asked2)
+	c.remember(t, kind, cmd.p1, asked2)
 
-	cid := put(nil, 0x9F27, kind)
+	info := kind | t.reason(kind)
+	cid := put(nil, 0x9F27, info)
 	atc := put(nil, 0x9F36, byte(t.atc>>8), byte(t.atc))
 	switch {
 	case cda:
@@ -74,20 +79,37 @@ func (c *Card) generateAC(cmd command) []byte {
 		if asked2 {
 			data2 = cmd.data
 		}
-		sdad := c.combined(t, kind, ac, data2, slices.Concat(cid, atc, put(nil, 0x9F10, iad...)))
+		sdad := c.combined(t, info, ac, data2, slices.Concat(cid, atc, put(nil, 0x9F10, iad...)))
+		if t.a.Fault == faultSignature || t.a.Fault == faultSecond && asked2 {
+			sdad[len(sdad)-1] ^= 0x01
+		}
 		return ok(put(nil, 0x77, slices.Concat(cid, atc, put(nil, 0x9F4B, sdad...), put(nil, 0x9F10, iad...))...))
 	case t.a.Format == 1:
-		return ok(put(nil, 0x80, slices.Concat([]byte{kind, byte(t.atc >> 8), byte(t.atc)}, ac[:], iad)...))
+		return ok(put(nil, 0x80, slices.Concat([]byte{info, byte(t.atc >> 8), byte(t.atc)}, ac[:], iad)...))
 	}
 	return ok(put(nil, 0x77, slices.Concat(cid, atc, put(nil, 0x9F26, ac[:]...), put(nil, 0x9F10, iad...))...))
 }
 
 // combined is the signature of CDA, Book 2, 6.6.1. objects are the objects of the answer but the signature itself.
-func (c *Card) combined(t *transaction, kind byte, ac [8]byte, data2, objects []byte) []byte {
+func (c *Card) combined(t *transaction, info byte, ac [8]byte, data2, objects []byte) []byte {
 	hash := sha1.Sum(slices.Concat(t.options, t.list1, data2, objects))
 	number := c.random(8)
-	dynamic := slices.Concat([]byte{byte(len(number))}, number, []byte{kind}, ac[:], hash[:])
-	return signedData(cardKey, slices.Concat([]byte{0x05, 0x01, byte(len(dynamic))}, dynamic), t.value(0x9F37))
+	dynamic := slices.Concat([]byte{byte(len(number))}, number, []byte{info}, ac[:], hash[:])
+	return signedData(t.keys.icc, slices.Concat([]byte{0x05, 0x01, byte(len(dynamic))}, dynamic), t.value(0x9F37))
+}
+
+// reason is what stands beside the type in the cryptogram information data: the wish for an advice, and why (Book 3, table 15).
+func (t *transaction) reason(kind byte) byte {
+	if kind != aac || !t.a.Advice {
+		return 0
+	}
+	switch {
+	case t.tries == 0:
+		return 0x08 | 0x02
+	case t.auth == authFailed:
+		return 0x08 | 0x03
+	}
+	return 0x08
 }
 
 // amount is 9F02; -1 when it is no number.
@@ -102,9 +124,11 @@ func (t *transaction) amount() int64 {
 // decide is the card's own risk management at the first GENERATE AC.
 func (t *transaction) decide(asked byte) byte {
 	switch {
-	case asked == aac, t.blocked:
+	case t.a.FirstAnswer == "tc" && !t.blocked:
+		return tc
+	case asked == aac, t.blocked, t.a.FirstAnswer == "aac":
 		return aac
-	case asked == arqc:
+	case asked == arqc, t.a.FirstAnswer == "arqc":
 		return arqc
 	}
 	amount := t.amount()
@@ -113,6 +137,8 @@ func (t *transaction) decide(asked byte) byte {
 	case t.a.OfflineLimit == 0, amount < 0, amount > t.a.OfflineLimit, !mine:
 		return arqc
 	case t.a.OfflineCount > 0 && t.offline >= t.a.OfflineCount:
+		return arqc
+	case t.a.OfflineTotal > 0 && t.total+amount > t.a.OfflineTotal:
 		return arqc
 	case t.failed, t.pending:
 		return arqc
@@ -127,7 +153,7 @@ func (t *transaction) second(asked byte) byte {
 	arc := string(t.value(0x8A))
 	reached := arc != "Y3" && arc != "Z3"
 	if t.a.IssuerAuth == "cdol2" && reached {
-		if data := t.value(0x91); len(data) == 10 && !allZero(data) {
+		if data := t.value(0x91); len(data) >= 8 && !allZero(data) {
 			t.authenticate(data)
 		}
 	}
@@ -135,7 +161,9 @@ func (t *transaction) second(asked byte) byte {
 		t.failed = t.auth == authFailed
 	}
 	switch {
-	case asked != tc, t.blocked, t.a.RefuseSecond, t.auth == authFailed:
+	case asked != tc, t.blocked, t.a.RefuseSecond, t.auth == authFailed, t.refused:
+		return aac
+	case !reached && t.a.OfflineUpper > 0 && t.offline >= t.a.OfflineUpper:
 		return aac
 	case !reached:
 		t.offline++
@@ -158,8 +186,7 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// issuerData is 9F10 in the layout of PBOC 3.0: length, key index, cryptogram version, card verification results (03 and three
-// bytes), algorithm.
+// issuerData is 9F10. Its card verification results have the layout of VIS and of PBOC 3.0.
 func (t *transaction) issuerData(kind byte, second bool) []byte {
 	var v [3]byte
 	first := t.first
@@ -204,13 +231,17 @@ func (t *transaction) issuerData(kind byte, second bool) []byte {
 	if t.dynamic {
 		v[2] |= 0x02
 	}
-	return []byte{0x07, 0x01, 0x12, 0x03, v[0], v[1], v[2], 0x01}
+	return t.version.iad(v)
 }
 
 // remember writes the card's own record, and after a TC the transaction log that a terminal can read.
-func (c *Card) remember(t *transaction, kind byte, second bool) {
+func (c *Card) remember(t *transaction, kind, p1 byte, second bool) {
+	asked := kinds[p1>>6]
+	if p1&0x10 != 0 {
+		asked += "+CDA"
+	}
 	c.log = append(c.log, Cryptogram{
-		AID: slices.Clone(t.aid), ATC: t.atc, Kind: [4]string{"AAC", "TC", "ARQC"}[kind>>6], Second: second,
+		AID: slices.Clone(t.aid), ATC: t.atc, Kind: kinds[kind>>6], Asked: asked, Second: second,
 		Amount: t.amount(), Currency: hex.EncodeToString(t.value(0x5F2A)),
 	})
 	if kind != tc {

@@ -23,6 +23,7 @@ type request struct {
 	data tlv.Store
 	ac   [8]byte
 	atc  uint16
+	v    *version
 	key  key16 // session key
 }
 
@@ -49,7 +50,11 @@ func (Issuer) read(pan, psn string, icc []byte) (*request, error) {
 		return nil, fmt.Errorf("%w: 9F36 or 9F26 has a wrong length", ErrMissing)
 	}
 	r.ac, r.atc = [8]byte(ac), uint16(v[0])<<8|uint16(v[1])
-	r.key = session(cardKeyOf(masterKey(pan[:6], "AC"), pan, psn), atcDiversification(r.atc))
+	iad, _ := r.data.Get(0x9F10)
+	if r.v = versionOf(iad); r.v == nil {
+		return nil, fmt.Errorf("%w: 9F10 is of no cryptogram version that this issuer uses", ErrCryptogram)
+	}
+	r.key = r.v.session(cardKeyOf(masterKey(pan[:6], "AC"), pan, psn), r.atc)
 	return r, nil
 }
 
@@ -71,18 +76,18 @@ func (i Issuer) Verify(pan, psn string, icc []byte) error {
 }
 
 func (r *request) verify() error {
-	want := mac(r.key, cryptogramData(func(tag uint32) []byte {
+	want := r.v.cryptogram(r.key, func(tag uint32) []byte {
 		v, _ := r.data.Get(tlv.Tag(tag))
 		return v
-	}))
+	})
 	if !bytes.Equal(want[:], r.ac[:]) {
 		return ErrCryptogram
 	}
 	return nil
 }
 
-// Authorise checks the ARQC in field 55 of a request and returns the issuer authentication data (the value of tag 91: ARPC and ARC)
-// that tell the card the decision arc, two characters. psn is two digits, or "" when the request had none.
+// Authorise checks the ARQC in field 55 of a request and returns the issuer authentication data (the value of tag 91: ARPC and ARC,
+// or ARPC and card status update) that tell the card the decision arc, two characters. psn is two digits, or "" when the request had none.
 func (i Issuer) Authorise(pan, psn string, icc []byte, arc string) ([]byte, error) {
 	if len(arc) != 2 {
 		return nil, fmt.Errorf("%w: ARC of %d characters", ErrMissing, len(arc))
@@ -94,14 +99,50 @@ func (i Issuer) Authorise(pan, psn string, icc []byte, arc string) ([]byte, erro
 	if err := r.verify(); err != nil {
 		return nil, err
 	}
-	a := arpc(r.key, r.ac, arc)
-	return append(a[:], arc...), nil
+	return r.v.answer(r.key, r.ac, arc), nil
+}
+
+// Answer builds the issuer's part of field 55 of an answer: 91 and the scripts, as the account says.
+func (i Issuer) Answer(h Host, pan, psn string, icc []byte, arc string) ([]byte, error) {
+	auth, err := i.Authorise(pan, psn, icc, arc)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	switch h.ARPC {
+	case "none":
+	case "wrong":
+		auth[0] ^= 0x01
+		fallthrough
+	default:
+		out = put(out, 0x91, auth...)
+	}
+	for _, s := range []struct {
+		template byte
+		names    []string
+	}{{0x71, h.Before}, {0x72, h.After}} {
+		if len(s.names) == 0 {
+			continue
+		}
+		var commands []ScriptCommand
+		for _, n := range s.names {
+			commands = append(commands, scriptCommands[n])
+		}
+		b, err := i.Script(s.template, pan, psn, icc, commands...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b...)
+	}
+	return out, nil
 }
 
 // ScriptCommand is a command of an issuer script, without its MAC.
 type ScriptCommand struct {
 	Header [4]byte // CLA INS P1 P2
 	Data   []byte
+	pin    string // a new PIN, to be enciphered
+	wrong  bool   // gets a wrong MAC
 }
 
 // Commands for a script.
@@ -112,9 +153,19 @@ var (
 	UnblockPIN         = ScriptCommand{Header: [4]byte{0x84, 0x24, 0, 0}}
 )
 
+// ChangePIN is the command that brings the card a new PIN, 4 to 12 digits, and sets its try counter back.
+func ChangePIN(pin string) ScriptCommand {
+	return ScriptCommand{Header: [4]byte{0x84, 0x24, 0, 2}, pin: pin}
+}
+
 // SetOfflineCount is the command that sets how many transactions in a row the card approves without the issuer (9F23).
 func SetOfflineCount(n byte) ScriptCommand {
 	return ScriptCommand{Header: [4]byte{0x04, 0xDA, 0x9F, 0x23}, Data: []byte{n}}
+}
+
+// UpdateRecord is the command that replaces a record, its template 70 included.
+func UpdateRecord(sfi, number byte, content []byte) ScriptCommand {
+	return ScriptCommand{Header: [4]byte{0x04, 0xDC, number, sfi<<3 | 4}, Data: content}
 }
 
 // Script builds an issuer script for the card that sent field 55: the template 71 (before the second GENERATE AC) or 72 (behind it)
@@ -128,11 +179,21 @@ func (i Issuer) Script(template byte, pan, psn string, icc []byte, commands ...S
 		return nil, err
 	}
 	key := session(cardKeyOf(masterKey(pan[:6], "MAC"), pan, psn), r.ac)
-	body := put(nil, 0x9F18, 0, 0, 0, 1)
+	body := put(nil, 0x9F18, 0, 0, 0, template)
 	for _, c := range commands {
-		header := append(c.Header[:4:4], byte(len(c.Data)+4))
-		m := scriptMAC(key, header, r.atc, r.ac, c.Data)
-		body = put(body, 0x86, slices.Concat(header, c.Data, m)...)
+		data := c.Data
+		if c.pin != "" {
+			if !digits(c.pin) || len(c.pin) < 4 || len(c.pin) > 12 {
+				return nil, fmt.Errorf("%w: a PIN of %d characters", ErrMissing, len(c.pin))
+			}
+			data = sealPIN(session(cardKeyOf(masterKey(pan[:6], "ENC"), pan, psn), r.ac), c.pin)
+		}
+		header := append(c.Header[:4:4], byte(len(data)+4))
+		m := scriptMAC(key, header, r.atc, r.ac, data)
+		if c.wrong {
+			m[0] ^= 0x01
+		}
+		body = put(body, 0x86, slices.Concat(header, data, m)...)
 	}
 	if len(body) > 128 { // Book 3, 10.10
 		return nil, fmt.Errorf("%w: script of %d bytes", ErrMissing, len(body))

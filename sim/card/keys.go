@@ -1,6 +1,9 @@
 package card
 
-import "math/big"
+import (
+	"math/big"
+	"sync"
+)
 
 // The RSA keys below were made for these simulated cards and serve nothing else.
 
@@ -48,25 +51,79 @@ var (
 	}
 )
 
-// caIndex is the index under which the test keys of the certification authorities go. No scheme uses it for a live key.
+// caIndex is the index under which the usual test key of a certification authority goes; those of other chains follow. No scheme
+// uses E0 to E3 for a live key.
 const caIndex = 0xE0
 
-// scheme is a payment system with its test keys.
+// chain is what a card's data are signed with: three RSA keys, each certified by the one before it.
+type chain struct {
+	rid   string // hex
+	index byte   // of the CA key, 8F
+	ca    *rsaKey
+	// issuer is certified by ca, icc and pin by issuer.
+	issuer, icc, pin *rsaKey
+}
+
+// scheme is a payment system with the usual keys of its cards.
 type scheme struct {
-	rid    string // hex
-	name   string
-	ca     *rsaKey
-	issuer *rsaKey
+	rid        string // hex
+	name       string
+	ca, issuer testKey
 }
 
-var schemes = []*scheme{
-	{"A000000333", "UnionPay", unionPayCA.rsa(), unionPayIssuer.rsa()},
-	{"A000000003", "Visa", visaCA.rsa(), visaIssuer.rsa()},
-	{"A000000004", "Mastercard", mastercardCA.rsa(), mastercardIssuer.rsa()},
+var schemes = []scheme{
+	{"A000000333", "UnionPay", unionPayCA, unionPayIssuer},
+	{"A000000003", "Visa", visaCA, visaIssuer},
+	{"A000000004", "Mastercard", mastercardCA, mastercardIssuer},
 }
 
-// cardKey is the key of every simulated card.
-var cardKey = iccKey.rsa()
+// chains are the chains that a profile can name, with the names of their keys. Every payment system has them all.
+var chains = map[string]struct {
+	index           byte
+	ca, issuer, icc string
+}{
+	"1024":  {0xE2, "ca1152", "issuer1024", "icc1024f4"}, // remainders everywhere; 65537
+	"1152":  {0xE2, "ca1152", "issuer1152", "icc1152"},   // three keys of one length
+	"1408":  {0xE3, "ca1408", "issuer1408", "icc1408"},   // 65537, 3, 65537
+	"1984":  {0xE1, "ca1984", "issuer1976", "icc1976"},   // the longest that fit into records of 254 bytes (Book 2, D1)
+	"whole": {0xE1, "ca1984", "issuer1408", "icc1024"},   // each certificate holds all of its key: no remainder
+}
+
+// ready keeps keys that were made ready before.
+var ready = struct {
+	sync.Mutex
+	keys map[string]*rsaKey
+}{keys: map[string]*rsaKey{}}
+
+func (k testKey) ready() *rsaKey {
+	ready.Lock()
+	defer ready.Unlock()
+	r := ready.keys[k.p]
+	if r == nil {
+		r = k.rsa()
+		ready.keys[k.p] = r
+	}
+	return r
+}
+
+// chainOf returns the chain of an application of a payment system; nil when there is none. name is a key of chains, or "".
+func chainOf(aid []byte, name string) *chain {
+	s := schemeOf(aid)
+	if s == nil {
+		return nil
+	}
+	c := &chain{rid: s.rid, pin: chainKeys["pin1024"].ready()}
+	if name == "" {
+		c.index, c.ca, c.issuer, c.icc = caIndex, s.ca.ready(), s.issuer.ready(), iccKey.ready()
+		return c
+	}
+	n, ok := chains[name]
+	if !ok {
+		return nil
+	}
+	c.index, c.ca, c.issuer, c.icc = n.index, chainKeys[n.ca].ready(), chainKeys[n.issuer].ready(), chainKeys[n.icc].ready()
+	return c
+}
 
 // rsaKey is a key ready for use.
 type rsaKey struct {
@@ -96,8 +153,10 @@ func (k testKey) rsa() *rsaKey {
 }
 
 // sign applies the private key to a block as long as the modulus, the signature scheme of Book 2, A2.1.
-func (k *rsaKey) sign(block []byte) []byte {
-	m := new(big.Int).SetBytes(block)
+func (k *rsaKey) sign(block []byte) []byte { return k.apply(new(big.Int).SetBytes(block)) }
+
+// apply is the function of the private key; m is less than the modulus.
+func (k *rsaKey) apply(m *big.Int) []byte {
 	a := new(big.Int).Exp(m, k.dp, k.p)
 	b := new(big.Int).Exp(m, k.dq, k.q)
 	a.Sub(a, b).Mul(a, k.qi).Mod(a, k.p)
