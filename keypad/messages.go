@@ -22,6 +22,11 @@ const (
 	KeyNameMenu   Msg = "key.menu"
 
 	// Status bar.
+	AdviceScript     Msg = "advice.script"
+	AdviceScriptBody Msg = "advice.script.body"
+	AdviceSale       Msg = "advice.sale"
+	AdviceSaleBody   Msg = "advice.sale.body"
+
 	StatusOwed     Msg = "status.owed"
 	StatusOnline   Msg = "status.online"
 	StatusOffline  Msg = "status.offline"
@@ -227,6 +232,11 @@ var messages = map[Msg]message{
 	KeyNameMenu:   {"菜单", "Menu"},
 
 	// Status bar.
+	AdviceScript:     {"脚本结果通知失败", "Script notice not taken"},
+	AdviceScriptBody: {"交易结果不变，请联系维护人员", "The sale is not affected. Call for help"},
+	AdviceSale:       {"脱机交易上送失败", "Offline sale not taken"},
+	AdviceSaleBody:   {"银行未接收此笔脱机消费，款项可能无法入账", "The bank has not taken this sale. The money may not come"},
+
 	StatusOwed:     {"待处理 %d", "%d owed"},
 	StatusOnline:   {"在线", "Online"},
 	StatusOffline:  {"离线", "Offline"},

@@ -68,6 +68,12 @@ func (t *Terminal) prepareCard(ctx context.Context) *Problem {
 	if err := t.payDebts(ctx, journal.CardSale, counted); err != nil {
 		return t.owedProblem(err)
 	}
+	if err := t.payAdvices(ctx, counted); err != nil {
+		if !errors.Is(err, ErrOwed) {
+			return storeProblem(err)
+		}
+		t.Log.Info().Err(err).Msg("advices wait") // whether the host can be reached shows below
+	}
 	if err := t.connect(ctx); err != nil {
 		return linkProblem(err)
 	}
@@ -188,7 +194,8 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 		rec, jerr := t.Journal.Move(rec.No, journal.Undoing, "card-refused", func(r *journal.Record) {
 			answered(r, reply)
 			r.Card.Reason = acquirer.ReasonOther
-			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags)
+			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags) // with DF31
+			r.Advices = append(r.Advices, t.scriptNotice(s)...)
 		})
 		if jerr != nil {
 			return t.show(ctx, storeProblem(jerr))
@@ -200,6 +207,7 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 	rec, err = t.Journal.Move(rec.No, journal.Approved, "", func(r *journal.Record) {
 		answered(r, reply)
 		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {
 		return t.show(ctx, storeProblem(err)) // the record stays "sent": reversed when the journal works again
@@ -221,6 +229,11 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 	// The card is told; what it answers can no longer make a yes of it.
 	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, ICC: reply.ICC}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
+	}
+	if notice := t.scriptNotice(s); notice != nil { // an issuer blocks a card with its no
+		if rec, err = t.Journal.Note(rec.No, func(r *journal.Record) { r.Advices = append(r.Advices, notice...) }); err != nil {
+			return false, t.show(ctx, storeProblem(err))
+		}
 	}
 	if reply.Code == wrongPIN && rec.Card.HadPIN {
 		return true, nil
@@ -305,6 +318,7 @@ func answered(r *journal.Record, a acquirer.Reply) {
 	c := r.Card
 	c.Code, c.RRN, c.Auth, c.Scheme, c.Issuer = a.Code, a.RRN, a.Auth, a.Scheme, a.Issuer
 	c.HostTime = a.HostDate + a.HostTime
+	c.Institution = a.Institute
 }
 
 // releaseCard switches the card off and asks for it to be taken, since a card left in the reader is a card lost.

@@ -118,7 +118,7 @@ func (t *Terminal) ReprintLast(ctx context.Context) error {
 	}
 	amount := r.Amount
 	t.Console.Show(busy("printing", keypad.BusyPrint, &amount))
-	if len(journal.Debts(r)) > 0 {
+	if journal.Owes(r, journal.Receipt) {
 		return t.printCopies(ctx, r, true)
 	}
 	for _, c := range []printer.Copy{printer.MerchantCopy, printer.CustomerCopy} {

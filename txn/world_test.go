@@ -143,6 +143,10 @@ type host struct {
 	cards map[uint32]bool  // requests seen
 	log   []string
 	on    bool
+
+	notices map[uint32]acquirer.Advice // script notices by their own trace number
+	uploads map[uint32]acquirer.Advice
+	refused map[uint32]bool // uploads that the host does not take
 }
 
 func (h *host) Connect(context.Context) error {

@@ -325,6 +325,7 @@ func (m *machine) buildCard(s *settings) error {
 	m.term.Kernel = txn.Contact{Kernel: emv.New(s.emv)}
 	m.term.Config.SaleTags, m.term.Config.ReversalTags = s.profile.ICC.Sale, s.profile.ICC.Reversal
 	m.term.Config.ReversalTries = s.profile.Reversal.Tries
+	m.term.Config.Advices, m.term.Config.Referral = s.profile.Advices, s.profile.Referral
 	if b := s.board.Reader; b != nil {
 		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{Profile: ccid.Profile(b.Profile)})
 		m.later(func() { _ = dev.Close() })

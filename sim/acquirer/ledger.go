@@ -38,6 +38,9 @@ type sale struct {
 	minor    int64
 	held     int64 // minor units that the host holds for the merchant
 	reversed bool
+	scripted bool   // the answer held scripts
+	uploaded bool   // the card had approved it already
+	rrn      string // of an upload
 }
 
 // Ledger returns every request seen so far. Raw holds secrets: it is for comparing, not for showing.
