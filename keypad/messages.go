@@ -22,6 +22,8 @@ const (
 	KeyNameMenu   Msg = "key.menu"
 
 	// Status bar.
+	OfflineApproved  Msg = "offline.approved"
+	OfflineFull      Msg = "offline.full"
 	AdviceScript     Msg = "advice.script"
 	AdviceScriptBody Msg = "advice.script.body"
 	AdviceSale       Msg = "advice.sale"
@@ -232,6 +234,8 @@ var messages = map[Msg]message{
 	KeyNameMenu:   {"菜单", "Menu"},
 
 	// Status bar.
+	OfflineApproved:  {"脱机批准", "Approved offline"},
+	OfflineFull:      {"脱机交易已达上限", "No more sales without the bank"},
 	AdviceScript:     {"脚本结果通知失败", "Script notice not taken"},
 	AdviceScriptBody: {"交易结果不变，请联系维护人员", "The sale is not affected. Call for help"},
 	AdviceSale:       {"脱机交易上送失败", "Offline sale not taken"},

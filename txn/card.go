@@ -35,8 +35,9 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	if t.Reader == nil || t.Kernel == nil || t.Acquirer == nil || t.Keys == nil {
 		return t.show(ctx, bad("R01", keypad.CardReaderGone, keypad.CallHelp, errors.New("no card reader, PIN pad or acquirer configured")))
 	}
-	if p := t.prepareCard(ctx); p != nil {
-		return t.show(ctx, p)
+	alone, stop := t.mayGoOn(t.prepareCard(ctx), amount)
+	if stop != nil {
+		return t.show(ctx, stop)
 	}
 	if err := t.waitCard(ctx, amount); err != nil {
 		if stopped(ctx, err) {
@@ -46,7 +47,7 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	}
 	defer t.releaseCard(ctx)
 	for {
-		again, err := t.sellToCard(ctx, amount)
+		again, err := t.sellToCard(ctx, amount, alone)
 		if !again {
 			return err
 		}
@@ -55,8 +56,8 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 		if !again {
 			return err
 		}
-		if p := t.prepareCard(ctx); p != nil {
-			return t.show(ctx, p)
+		if alone, stop = t.mayGoOn(t.prepareCard(ctx), amount); stop != nil {
+			return t.show(ctx, stop)
 		}
 	}
 }
@@ -101,8 +102,8 @@ func (t *Terminal) waitCard(ctx context.Context, amount money.Amount) error {
 	return err
 }
 
-// sellToCard runs one transaction with the card in the reader. again is true when the host said that the PIN was wrong.
-func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again bool, err error) {
+// sellToCard runs one transaction with the card in the reader; alone when the host will not be asked. again is true when the host said that the PIN was wrong.
+func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bool) (again bool, err error) {
 	t.Console.Show(busy("reading", keypad.CardReading, &amount))
 	card, err := t.Reader.PowerOn(ctx)
 	if err != nil {
@@ -113,8 +114,13 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 		return false, t.show(ctx, storeProblem(err))
 	}
 	holder := &cardholder{t: t, amount: amount}
+	room, err := t.room(amount)
+	if err != nil {
+		return false, t.show(ctx, storeProblem(err))
+	}
 	s, err := t.Kernel.Start(ctx, card, emv.Request{
 		Amount: amount, Type: 0x00, Time: t.Now(), Counter: uint32(meta.NextNo % 100000000), Rand: t.Rand,
+		ForceOnline: !room && t.Config.mayForce(),
 	}, holder)
 	if err != nil {
 		return false, t.show(ctx, cardProblem(err))
@@ -122,29 +128,26 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 	switch s.Outcome() {
 	case emv.Online:
 	case emv.Approved:
-		// The profile makes this an online-only terminal (9F35 = 21): a card that approves by itself is not believed.
-		return false, t.show(ctx, bad("R08", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card approved offline on an online-only terminal")))
+		// An online-only terminal (9F35 = 21) has no room for it: a card that approves by itself is not believed.
+		return false, t.approveOffline(ctx, s, holder)
 	default:
-		return false, t.show(ctx, bad("R09", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card and terminal declined offline")))
+		return false, t.declinedOffline(ctx, s, holder)
 	}
-	res := s.Result()
-	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
+	if alone {
+		return false, t.alone(ctx, s, holder, errNoLine)
+	}
+	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
+		if room && unreachable(err) {
+			return false, t.alone(ctx, s, holder, err)
+		}
+		return false, t.show(ctx, linkProblem(err))
+	}
+	intent, err := t.cardRecord(s, holder)
 	if err != nil {
 		return false, t.show(ctx, bad("V01", keypad.JournalFull, keypad.CallHelp, err))
 	}
-	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
-		return false, t.show(ctx, linkProblem(err))
-	}
-
 	// Intent before effect: durable before the first byte leaves.
-	rec, err := t.Journal.Begin(journal.Record{
-		Kind: journal.CardSale, Amount: amount, Operator: t.Config.Operator, Time: t.Now(),
-		Card: &journal.Card{
-			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: holder.block != nil,
-			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
-			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
-		},
-	})
+	rec, err := t.Journal.Begin(intent)
 	if err != nil {
 		return false, t.show(ctx, storeProblem(err))
 	}
@@ -163,6 +166,23 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 		return t.saleDeclined(ctx, rec, s, reply)
 	}
 	return false, t.saleApproved(ctx, rec, s, reply)
+}
+
+// cardRecord is what the journal keeps of a card's transaction. It holds no clear card number.
+func (t *Terminal) cardRecord(s Session, h *cardholder) (journal.Record, error) {
+	res := s.Result()
+	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
+	if err != nil {
+		return journal.Record{}, err
+	}
+	return journal.Record{
+		Kind: journal.CardSale, Amount: h.amount, Operator: t.Config.Operator, Time: t.Now(),
+		Card: &journal.Card{
+			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: h.block != nil,
+			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
+			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
+		},
+	}, nil
 }
 
 // cvmFailed tells whether the cardholder was not verified although the card wanted it (TVR byte 3, bit 8): then a signature is asked for,
@@ -219,6 +239,7 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 
 // saleDeclined records and shows the host's no. again asks for another PIN.
 func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply) (again bool, err error) {
+	sealed := rec.Card.Sealed // gone with the move, as far as that knows
 	rec, err = t.Journal.Move(rec.No, journal.Declined, "host-"+reply.Code, func(r *journal.Record) {
 		answered(r, reply)
 		r.Told = true
@@ -230,8 +251,14 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, ICC: reply.ICC}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
 	}
-	if notice := t.scriptNotice(s); notice != nil { // an issuer blocks a card with its no
-		if rec, err = t.Journal.Note(rec.No, func(r *journal.Record) { r.Advices = append(r.Advices, notice...) }); err != nil {
+	wanted := s.Result().Advice
+	if owed := append(t.scriptNotice(s), t.declineAdvice(s)...); owed != nil || wanted { // an issuer may block a card with its no
+		if rec, err = t.Journal.Note(rec.No, func(r *journal.Record) {
+			r.Card.AdviceWanted = wanted
+			if owed != nil {
+				r.Card.Sealed, r.Advices = sealed, append(r.Advices, owed...)
+			}
+		}); err != nil {
 			return false, t.show(ctx, storeProblem(err))
 		}
 	}
@@ -269,13 +296,7 @@ func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s 
 	}
 	var f *acquirer.Failure
 	if errors.As(cause, &f) && !f.Sent {
-		// Surely nothing left: a plain no.
-		rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
-		if err != nil {
-			return t.show(ctx, storeProblem(err))
-		}
-		t.unableToGoOnline(ctx, rec, s)
-		return t.show(ctx, linkProblem(cause))
+		return t.saleNotSent(ctx, rec, s, cause)
 	}
 	reason := acquirer.ReasonNoReply
 	if f != nil && f.Reason != "" {
@@ -293,7 +314,40 @@ func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s 
 	return t.takeBack(ctx, rec)
 }
 
-// unableToGoOnline lets the card end its transaction (Book 3, 10.10: TAC/IAC-default); an online-only terminal gets an AAC.
+// saleNotSent deals with a request of which surely nothing left. The card may still approve, where the terminal may do without the host:
+// until that is durable the record says "sent", and a power cut makes a reversal of it, which the host closes as one of nothing. In every
+// other case it is a plain no.
+func (t *Terminal) saleNotSent(ctx context.Context, rec journal.Record, s Session, cause error) error {
+	room := false
+	if ctx.Err() == nil && unreachable(cause) {
+		var err error
+		if room, err = t.room(rec.Amount); err != nil {
+			return t.show(ctx, storeProblem(err))
+		}
+	}
+	if room {
+		out, err := s.Complete(ctx, emv.HostAnswer{Reached: false})
+		if err == nil && out == emv.Approved {
+			rec, err := t.Journal.Move(rec.No, journal.Approved, "offline", func(r *journal.Record) { t.markOffline(r, s) })
+			if err != nil {
+				return t.show(ctx, storeProblem(err))
+			}
+			return t.offlineApproved(ctx, rec)
+		}
+		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("card does not approve without the host")
+	}
+	rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
+	if err != nil {
+		return t.show(ctx, storeProblem(err))
+	}
+	if !room {
+		t.unableToGoOnline(ctx, rec, s)
+	}
+	return t.show(ctx, linkProblem(cause))
+}
+
+// unableToGoOnline lets the card end its transaction (Book 3, 10.7: TAC/IAC-default). Whatever it says, this is no yes: the request may have
+// left, or the terminal may not do without the host.
 func (t *Terminal) unableToGoOnline(ctx context.Context, rec journal.Record, s Session) {
 	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: false}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram without an answer")

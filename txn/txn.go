@@ -119,9 +119,10 @@ type Config struct {
 	ReversalTags  []tlv.Tag // field 55 of a reversal, in order
 	ReversalTries int       // unanswered reversals before a person must look
 
-	Advices  map[acquirer.AdviceKind]acquirer.AdviceCodes // the advices that the acquirer takes
-	Offline  acquirer.OfflineLimits                       // what may be approved without the host; zero is nothing
-	Referral acquirer.Referral                            // what happens when the issuer wants to be called
+	Advices      map[acquirer.AdviceKind]acquirer.AdviceCodes // the advices that the acquirer takes
+	TerminalType byte                                         // 9F35
+	Offline      acquirer.OfflineLimits                       // what may be approved without the host; zero is nothing
+	Referral     acquirer.Referral                            // what happens when the issuer wants to be called
 
 	Contract qrpay.Contract // the wallet contract: Huabei periods, rates, pace
 	Store    string
