@@ -162,6 +162,9 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bo
 	if reply.Requested == '3' || reply.Action == acquirer.SignOn {
 		t.signOnWanted = true
 	}
+	if reply.Action == acquirer.Refer {
+		return false, t.saleReferred(ctx, rec, s, reply)
+	}
 	if reply.Action != acquirer.Approve {
 		return t.saleDeclined(ctx, rec, s, reply)
 	}
@@ -248,7 +251,7 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 		return false, t.show(ctx, storeProblem(err))
 	}
 	// The card is told; what it answers can no longer make a yes of it.
-	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, ICC: reply.ICC}); err != nil {
+	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, Referral: reply.Action == acquirer.Refer, ICC: reply.ICC}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
 	}
 	wanted := s.Result().Advice
@@ -266,11 +269,15 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 		return true, nil
 	}
 	amount := rec.Amount
-	t.Console.Hold(ctx, keypad.Screen{
+	screen := keypad.Screen{
 		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: reply.Code,
 		Body:  []keypad.Text{words(reply.Text), keypad.T(keypad.NoMoney)},
 		Hints: okHint(),
-	}, 3*t.Config.ResultHold)
+	}
+	if reply.Action == acquirer.Refer {
+		screen.Body = append(screen.Body, keypad.T(keypad.CallIssuerBody))
+	}
+	t.Console.Hold(ctx, screen, 3*t.Config.ResultHold)
 	return false, nil
 }
 

@@ -29,6 +29,7 @@ var stories = []aStory{
 	{"card-scripts", byCard, func(w *world) { w.scripts = true }},
 	{"card-offline", byCard, func(w *world) { w.kind, w.first = 0x22, "tc" }},
 	{"card-unable", byCard, func(w *world) { w.kind = 0x22 }},
+	{"card-referral", byCard, func(w *world) { w.refers = true }},
 	{"wallet-scan", func(ctx context.Context, t *Terminal, _ *world) error {
 		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ScanBuyer, Huabei: true})
 	}, nil},

@@ -150,6 +150,9 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 		if k.Offline {
 			out.Type = "chip-offline-sale"
 		}
+		if k.Voice {
+			out.Type = "offline-sale"
+		}
 		out.Card = &printer.CardPart{
 			MaskedPAN: k.MaskedPAN, Entry: k.Entry, Scheme: k.Scheme, Issuer: k.Issuer, Auth: k.Auth, RRN: k.RRN, AID: k.AID, Label: k.Label,
 			Cryptogram: k.Cryptogram, TVR: k.TVR, TSI: k.TSI, ATC: k.ATC, PIN: k.HadPIN, Signature: k.Signature,

@@ -80,6 +80,7 @@ type Console interface {
 	Choose(ctx context.Context, m keypad.Menu) (int, error)
 	Confirm(ctx context.Context, s keypad.Screen) error
 	Press(ctx context.Context, s keypad.Screen, accept ...keypad.Key) (keypad.Key, error)
+	Text(ctx context.Context, p keypad.TextPrompt) (string, error)
 	Hold(ctx context.Context, s keypad.Screen, d time.Duration)
 	Cancellable(ctx context.Context) (context.Context, context.CancelFunc)
 	SetStatus(s keypad.Status)

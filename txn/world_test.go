@@ -57,6 +57,7 @@ type world struct {
 	cuts int // of power, the first switching on included
 
 	// What sort of day it is.
+	refers  bool   // the issuer wants to be called each time
 	scripts bool   // the issuer sends scripts with every answer
 	kind    byte   // 9F35; 21 is online only
 	first   string // what the card wants at the first GENERATE AC: "" is online, "tc" its own approval
@@ -135,8 +136,10 @@ func (w *world) terminal() *Terminal {
 			SaleTags: []tlv.Tag{0x9F26}, ReversalTags: []tlv.Tag{0x95}, ReversalTries: 5,
 			Advices: map[acquirer.AdviceKind]acquirer.AdviceCodes{
 				acquirer.AdviceScript: {OwnSTAN: true, Tries: 5, ICC: []tlv.Tag{0xDF31}}, acquirer.AdviceOffline: {ICC: []tlv.Tag{0x8A}},
+				acquirer.AdviceVoice: {OwnSTAN: true},
 			},
-			Offline: acquirer.OfflineLimits{Count: 2, Total: 20000}, TerminalType: w.kind,
+			Referral: acquirer.Referral{Ask: w.refers, Wait: time.Minute},
+			Offline:  acquirer.OfflineLimits{Count: 2, Total: 20000}, TerminalType: w.kind,
 			Contract: qrpay.Contract{
 				Wallet: "alipay", Currency: money.CNY, Subject: "test", MaxAmount: 10000000, Huabei: true, Payers: []qrpay.Payer{qrpay.PayerBuyer}, MinInstalment: 100,
 				Periods:   []qrpay.Period{{Number: 3, BuyerPPM: 23000, SellerPPM: 18000}, {Number: 6, BuyerPPM: 45000, SellerPPM: 45000}, {Number: 12, BuyerPPM: 75000, SellerPPM: 75000}},
@@ -231,6 +234,10 @@ func (h *host) Sale(_ context.Context, s acquirer.Sale) (acquirer.Reply, error) 
 		panic(powerCut{})
 	}
 	process()
+	if h.w.refers {
+		h.held[s.STAN] = 0
+		return acquirer.Reply{Code: "01", Action: acquirer.Refer, ICC: icc}, nil
+	}
 	return acquirer.Reply{Code: "00", Action: acquirer.Approve, RRN: "123456789012", Auth: "654321", HostTime: "120001", HostDate: "1123", ICC: icc}, nil
 }
 
@@ -239,6 +246,9 @@ func (h *host) Advise(_ context.Context, m acquirer.Advice) (acquirer.Reply, err
 	r, ok := h.w.record(m.Original)
 	if !ok || r.State == journal.Sent || r.State == journal.Undoing || m.PAN != testPAN || m.Amount != r.Amount || m.Batch != r.Batch {
 		h.w.violated("%s advice about trace %d, of which the record is %+v", m.Kind, m.Original, r)
+	}
+	if m.Kind == acquirer.AdviceVoice && (r.State != journal.Approved || !r.Card.Voice || m.Auth != "778899") {
+		h.w.violated("voice advice of record %d, which is %q", r.No, r.State)
 	}
 	if m.Kind == acquirer.AdviceOffline { // invariant 13
 		switch {
@@ -253,7 +263,7 @@ func (h *host) Advise(_ context.Context, m acquirer.Advice) (acquirer.Reply, err
 	lost := &acquirer.Failure{Sent: true, Reason: acquirer.ReasonNoReply, Err: errors.New("no answer")}
 	process := func() acquirer.Reply {
 		seen := h.notices
-		if m.Kind == acquirer.AdviceOffline {
+		if m.Kind != acquirer.AdviceScript {
 			seen = h.uploads
 		}
 		h.log = append(h.log, fmt.Sprintf("%s %06d", m.Kind, m.STAN))
@@ -269,7 +279,7 @@ func (h *host) Advise(_ context.Context, m acquirer.Advice) (acquirer.Reply, err
 			}
 		}
 		seen[m.STAN] = m
-		if m.Kind == acquirer.AdviceOffline {
+		if m.Kind != acquirer.AdviceScript {
 			h.held[m.STAN] += m.Amount.Minor
 		}
 		return acquirer.Reply{Code: "00", Action: acquirer.Approve}
@@ -773,6 +783,16 @@ func (c *console) Press(_ context.Context, s keypad.Screen, accept ...keypad.Key
 	return accept[0], nil
 }
 
+func (c *console) Text(_ context.Context, p keypad.TextPrompt) (string, error) {
+	switch c.w.choose("text "+p.Name, 4, 3) {
+	case 1:
+		return "", keypad.ErrCancelled
+	case 2:
+		return "", context.DeadlineExceeded
+	}
+	return "778899", nil
+}
+
 func (c *console) Hold(_ context.Context, s keypad.Screen, _ time.Duration) {
 	c.see(s)
 	c.w.choose("power while "+s.Name+" is shown", 2, 1)
@@ -808,11 +828,18 @@ func (w *world) finally() {
 			w.violated("record %d was given up", r.No)
 		}
 		w.checkAdvices(r)
-		if w.host.refused[r.STAN] && w.host.held[r.STAN] == 0 {
-			delete(held, r.STAN) // the acquirer does not pay: checkAdvices sees that the operator was told
+		stan := r.STAN
+		for _, a := range r.Advices {
+			if a.Kind == string(acquirer.AdviceVoice) { // the host has it under the advice's own number
+				stan = a.STAN
+			}
 		}
-		if r.Card != nil && w.host.held[r.STAN] != held[r.STAN] { // invariants 8, 16
-			w.violated("acquirer holds %d for trace %d, the journal says %d (%s)", w.host.held[r.STAN], r.STAN, held[r.STAN], r.State)
+		want := held[r.STAN]
+		if w.host.refused[stan] && w.host.held[stan] == 0 {
+			want = 0 // the acquirer does not pay: checkAdvices sees that the operator was told
+		}
+		if r.Card != nil && w.host.held[stan] != want { // invariants 8, 16
+			w.violated("acquirer holds %d for trace %d, the journal says %d (%s)", w.host.held[stan], stan, want, r.State)
 		}
 		if r.Wallet != nil {
 			var g int64
@@ -852,8 +879,11 @@ func (w *world) checkAdvices(r journal.Record) {
 	for _, a := range r.Advices {
 		script = script || a.Kind == string(acquirer.AdviceScript)
 		stan, seen := a.STAN, w.host.notices
-		if a.Kind == string(acquirer.AdviceOffline) {
+		switch acquirer.AdviceKind(a.Kind) {
+		case acquirer.AdviceOffline:
 			stan, seen = r.STAN, w.host.uploads
+		case acquirer.AdviceVoice:
+			seen = w.host.uploads
 		}
 		m, ok := seen[stan]
 		switch {
@@ -870,6 +900,9 @@ func (w *world) checkAdvices(r journal.Record) {
 	}
 	if r.State == journal.Declined && w.scripts && w.cuts == 1 && strings.HasPrefix(r.Trail[len(r.Trail)-1].Why, "host-") && !script {
 		w.violated("record %d was declined with scripts and owes no notice", r.No)
+	}
+	if r.State == journal.Approved && w.refers && (len(r.Advices) != 1 || !r.Card.Voice || r.Card.Auth != "778899") {
+		w.violated("record %d was approved on the telephone and is %+v", r.No, r.Card)
 	}
 	if r.State == journal.Approved && r.Card != nil && r.Card.Offline && len(r.Advices) != 1 {
 		w.violated("record %d was approved offline and has %d uploads", r.No, len(r.Advices))

@@ -125,6 +125,34 @@ func (h *Host) upload(r *request) decision {
 	return decision{code: "00", outcome: "uploaded", rrn: s.rrn}
 }
 
+// voice decides on a 0220: a sale that the issuer has approved on the telephone, after it had answered that it wants to be called.
+func (h *Host) voice(r *request) decision {
+	original, ok := r.original()
+	if !ok {
+		return refuse("30", "field 61 does not name a transaction")
+	}
+	if old, ok := h.sales[r.key]; ok {
+		if old.original != original || old.minor != r.minor || old.pan != r.pan {
+			return refuse("30", "STAN used before, by another transaction")
+		}
+		return decision{code: "94", outcome: "advised before", rrn: old.rrn}
+	}
+	s, ok := h.sales[original]
+	a := h.accounts[r.pan]
+	switch {
+	case !ok || a == nil || s.pan != r.pan || s.minor != r.minor || !s.referred || s.reversed:
+		return refuse("25", "no such referral")
+	case s.advised:
+		return refuse("30", "advised before under another STAN")
+	}
+	s.advised = true
+	h.rrn++
+	n := &sale{pan: r.pan, minor: r.minor, held: r.minor, original: original, rrn: fmt.Sprintf("%012d", h.rrn)}
+	h.sales[r.key] = n
+	a.Balance -= r.minor
+	return decision{code: "00", outcome: "advised", rrn: n.rrn}
+}
+
 // scripts are the issuer's commands for the card: those of the account, and those that a fault switch wants. h.mu is held.
 func (h *Host) scripts(r *request, a *account) ([]byte, error) {
 	if h.opt.Scripts == nil {

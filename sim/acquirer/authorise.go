@@ -41,6 +41,8 @@ func (h *Host) decide(r *request) decision {
 		return h.reverse(r)
 	case mtiNotice:
 		return h.note(r)
+	case mtiVoice:
+		return h.voice(r)
 	}
 	if r.upload() {
 		return h.upload(r)
@@ -101,6 +103,7 @@ func (h *Host) sell(r *request) decision {
 	if h.hitLocked(Refer01, mtiSale) {
 		d = refuse("01", "on request of the fault switch")
 	}
+	s.referred = d.code == "01" || d.code == "02"
 	h.rrn++
 	d.rrn = fmt.Sprintf("%012d", h.rrn)
 	if icc := r.msg.Get(55); icc != nil && h.opt.Issuer != nil {

@@ -41,6 +41,9 @@ type sale struct {
 	scripted bool   // the answer held scripts
 	uploaded bool   // the card had approved it already
 	rrn      string // of an upload
+	referred bool   // the answer was that the issuer wants to be called
+	advised  bool   // and on the telephone it said yes
+	original Key    // of a sale approved on the telephone
 }
 
 // Ledger returns every request seen so far. Raw holds secrets: it is for comparing, not for showing.

@@ -18,17 +18,21 @@ const (
 	mtiSale     = "0200"
 	mtiReversal = "0400"
 	mtiNotice   = "0620"
+	mtiVoice    = "0220"
 	mtiSignOn   = "0800"
 	mtiManage   = "0820"
 )
 
 // financial tells whether a request is about money or a card, so that it has a MAC.
-func financial(mti string) bool { return mti == mtiSale || mti == mtiReversal || mti == mtiNotice }
+func financial(mti string) bool {
+	return mti == mtiSale || mti == mtiReversal || mti == mtiNotice || mti == mtiVoice
+}
 
 // Values of field 60.1.
 const (
 	typeSale   = "22"
 	typeUpload = "36" // approved by the card, without the host
+	typeVoice  = "30" // approved by the issuer on the telephone
 	typeManage = "00"
 )
 
@@ -100,6 +104,7 @@ var fieldSets = map[string]fieldSet{
 	mtiSale:     {must: []int{3, 4, 11, 22, 25, 41, 42, 49, 60, 64}, may: []int{2, 14, 23, 26, 35, 36, 52, 53, 55, 59}},
 	mtiReversal: {must: []int{3, 4, 11, 22, 25, 39, 41, 42, 49, 60, 64}, may: []int{2, 14, 23, 26, 38, 52, 53, 55, 61}},
 	mtiNotice:   {must: []int{2, 3, 4, 11, 22, 41, 42, 49, 55, 60, 61, 64}, may: []int{23, 25, 32, 37, 38}},
+	mtiVoice:    {must: []int{2, 3, 4, 11, 22, 25, 38, 41, 42, 49, 60, 61, 63, 64}, may: []int{14, 48}},
 	mtiSignOn:   {must: []int{11, 41, 42, 60, 63}, may: []int{62}},
 	mtiManage:   {must: []int{41, 42, 60}, may: []int{11}},
 }
@@ -126,7 +131,7 @@ func (r *request) checkFields() string {
 		return "field 60 is too short"
 	}
 	switch r.msg.MTI() {
-	case mtiSale, mtiReversal, mtiNotice:
+	case mtiSale, mtiReversal, mtiNotice, mtiVoice:
 		return r.checkFinancial()
 	}
 	return ""
@@ -146,6 +151,8 @@ func (r *request) checkFinancial() string {
 		return "field 49 is not 156"
 	case m.IsMTI(mtiNotice) && (m.Text(60)[:2] != typeManage || m.Text(60)[8:11] != "951"):
 		return "field 60 is not that of a script notice"
+	case m.IsMTI(mtiVoice) && (m.Text(60)[:2] != typeVoice || len(m.Text(61)) != 18 || m.Text(61)[16:] != "01"):
+		return "fields 60 and 61 are not those of a sale approved on the telephone"
 	case m.IsMTI(mtiReversal) && m.Text(60)[:2] != typeSale, m.IsMTI(mtiSale) && m.Text(60)[:2] != typeSale && !r.upload():
 		return "field 60.1 is not that of a sale"
 	case r.upload() && (m.Has(26) || m.Has(35) || m.Has(36) || m.Has(52) || m.Has(53)):
@@ -162,7 +169,7 @@ func (r *request) checkFinancial() string {
 		return ""
 	case r.pan == "":
 		return "there is no card number"
-	case m.IsMTI(mtiNotice), r.upload():
+	case m.IsMTI(mtiNotice), m.IsMTI(mtiVoice), r.upload():
 		return "" // field 22 repeats whether there was a PIN, which is not kept
 	case m.Has(2) && m.Has(35) && !strings.HasPrefix(m.Text(35), m.Text(2)+"D"):
 		return "fields 2 and 35 name different cards"
