@@ -27,7 +27,7 @@ func (s *Session) analyse() byte {
 		return acAAC
 	}
 	switch {
-	case s.k.onlineOnly():
+	case s.k.onlineOnly(), s.req.ForceOnline:
 		return acARQC
 	case s.k.offlineOnly():
 		if s.matches(tagIACDefault, 0xFF, s.app.TACDefault) {

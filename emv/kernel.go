@@ -77,12 +77,13 @@ const (
 
 // Request is the transaction that the merchant asks for.
 type Request struct {
-	Amount  money.Amount // 9F02, 5F2A; includes Other
-	Other   int64        // 9F03, minor units
-	Type    byte         // 9C: first two digits of the ISO 8583 processing code; 00 is goods and services
-	Time    time.Time    // 9A, 9F21; the terminal's local time
-	Counter uint32       // 9F41, transaction sequence counter
-	Rand    io.Reader    // unpredictable number and random selection
+	Amount      money.Amount // 9F02, 5F2A; includes Other
+	Other       int64        // 9F03, minor units
+	Type        byte         // 9C: first two digits of the ISO 8583 processing code; 00 is goods and services
+	ForceOnline bool         // the attendant wants the issuer to be asked (Book 4, 6.5.3)
+	Time        time.Time    // 9A, 9F21; the terminal's local time
+	Counter     uint32       // 9F41, transaction sequence counter
+	Rand        io.Reader    // unpredictable number and random selection
 }
 
 // HostAnswer is what came back from the acquirer for the second GENERATE AC.
@@ -93,6 +94,8 @@ type HostAnswer struct {
 	ARC string
 	// Approved tells what the ARC means under the acquirer's profile.
 	Approved bool
+	// Referral tells that the issuer wants to be called (ARC 01 or 02). A terminal without an attendant declines.
+	Referral bool
 	// ICC is field 55 of the answer: 91 (issuer authentication data), 71 and 72 (scripts). May be empty.
 	ICC []byte
 }
@@ -126,6 +129,7 @@ type Result struct {
 	OnlinePIN      bool    // an enciphered PIN was captured
 	Signature      bool    // a signature line is wanted on the merchant copy
 	ScriptResults  []byte  // DF31: five bytes a script, empty when there was none
+	Advice         bool    // the card wants the issuer to hear of this declined transaction (Book 4, 6.3.7)
 	IssuerAuthFail bool    // the card did not accept the issuer's cryptogram
 }
 

@@ -298,6 +298,7 @@ func (s *Session) Result() Result {
 	r.Expiry = fmt.Sprintf("%04d", int(s.expiry)/100%10000)
 	if cid := get(tagCID); len(cid) == 1 {
 		r.CID = cid[0]
+		r.Advice = s.outcome == Declined && cid[0]&0x08 != 0
 	}
 	if atc := get(tagATC); len(atc) == 2 {
 		r.ATC = uint16(atc[0])<<8 | uint16(atc[1])

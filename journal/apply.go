@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 const (
 	MaxSTAN  = 999999
 	MaxBatch = 999999
-	version  = 1
+	version  = 2 // 1 had no advices
 )
 
 // Errors of the journal.
@@ -67,13 +68,26 @@ func begin(m *Meta, r Record) (Record, error) {
 	if (r.Card == nil) == (r.Wallet == nil) || (r.Kind == CardSale) != (r.Card != nil) {
 		return Record{}, fmt.Errorf("%w: kind %q does not fit its parts", ErrRecord, r.Kind)
 	}
+	if r.State == "" {
+		r.State = Sent
+	}
+	if !Allowed("", r.State) || (r.State != Sent && (r.Card == nil || !r.Card.Offline)) {
+		return Record{}, fmt.Errorf("%w: it may not begin as %q", ErrRecord, r.State)
+	}
+	if err := checkAdvices(Record{}, r); err != nil {
+		return Record{}, err
+	}
 	r.Version = version
 	r.No = m.NextNo
 	m.NextNo++
 	r.STAN = m.TakeSTAN()
 	r.Batch = m.Batch
-	r.State = Sent
-	r.Trail = []Step{{State: Sent, At: r.Time}}
+	r.Trail = []Step{{State: r.State, At: r.Time}}
+	numberAdvices(m, &r)
+	if r.State == Approved {
+		m.Totals.add(r)
+	}
+	forget(&r)
 	return r, nil
 }
 
@@ -85,7 +99,7 @@ func move(m *Meta, old Record, to State, why string, at time.Time, change Change
 	if !Allowed(old.State, to) {
 		return Record{}, &MoveError{old.No, old.State, to}
 	}
-	r, err := alter(old, change)
+	r, err := alter(m, old, change)
 	if err != nil {
 		return Record{}, err
 	}
@@ -96,14 +110,19 @@ func move(m *Meta, old Record, to State, why string, at time.Time, change Change
 	if to == Approved {
 		m.Totals.add(r)
 	}
-	if to != Sent && to != Undoing && r.Card != nil {
-		r.Card.Sealed = nil // nothing is owed to a host any more: the card number goes
-	}
+	forget(&r)
 	return r, nil
 }
 
-// alter applies a change that leaves the state as it is (a copy printed, the operator told).
-func alter(old Record, change Change) (Record, error) {
+// forget takes the card number away when no host is owed a message that needs it.
+func forget(r *Record) {
+	if r.Card != nil && r.State != Sent && r.State != Undoing && !r.OwedAdvice() {
+		r.Card.Sealed = nil
+	}
+}
+
+// alter applies a change that leaves the state as it is (a copy printed, the operator told, an advice answered). Pure but for m.
+func alter(m *Meta, old Record, change Change) (Record, error) {
 	r := old.clone()
 	if change != nil {
 		change(&r)
@@ -112,6 +131,11 @@ func alter(old Record, change Change) (Record, error) {
 		(r.Wallet != nil && r.Wallet.Order != old.Wallet.Order) {
 		return Record{}, fmt.Errorf("%w: a change may not alter what identifies record %d", ErrRecord, old.No)
 	}
+	if err := checkAdvices(old, r); err != nil {
+		return Record{}, err
+	}
+	numberAdvices(m, &r)
+	forget(&r)
 	return r, nil
 }
 
@@ -125,6 +149,7 @@ func (r Record) clone() Record {
 		r.Wallet = &w
 	}
 	r.Trail = append([]Step(nil), r.Trail...)
+	r.Advices = slices.Clone(r.Advices)
 	return r
 }
 

@@ -64,7 +64,7 @@ func (m *Memory) Note(no uint64, change Change) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return m.commit(func(*Meta) (Record, error) { return alter(old, change) })
+	return m.commit(func(meta *Meta) (Record, error) { return alter(meta, old, change) })
 }
 
 // TakeSTAN is Store.TakeSTAN.

@@ -4,8 +4,8 @@ import "fmt"
 
 // allowed is the life of a transaction. Nothing else may happen to a record's state.
 //
-//	          +-> approved
-//	sent -----+-> declined
+//	          +-> approved <-+
+//	sent -----+-> declined <-+- decided by card and terminal without the host
 //	          +-> undoing --+-> undone
 //	                ^   |   +-> given-up
 //	                +---+ (another try, counted)
@@ -13,7 +13,7 @@ import "fmt"
 // There is no way from undoing back to approved: an answer that arrives once a reversal is owed changes nothing. There is no way
 // out of approved: taking an approved sale back is a transaction of its own (void, refund).
 var allowed = map[State][]State{
-	"":       {Sent},
+	"":       {Sent, Approved, Declined},
 	Sent:     {Approved, Declined, Undoing},
 	Undoing:  {Undoing, Undone, GivenUp},
 	Approved: {},

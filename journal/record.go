@@ -59,6 +59,11 @@ type Card struct {
 	HostTime string `json:"host_time,omitempty"` // MMDDhhmmss
 	Reason   string `json:"reason,omitempty"`    // conflict code of the reversal
 	Tries    int    `json:"tries,omitempty"`     // reversals attempted without an answer
+
+	Institution  string `json:"institution,omitempty"`   // field 32 of the answer
+	Offline      bool   `json:"offline,omitempty"`       // card and terminal decided without the host
+	Voice        bool   `json:"voice,omitempty"`         // approved by the issuer on the telephone; Auth is the code that was typed
+	AdviceWanted bool   `json:"advice_wanted,omitempty"` // the card asked for an advice of its decline (bit 4 of 9F27)
 }
 
 // Wallet is what a wallet transaction keeps. The buyer's payment code is never kept.
@@ -97,6 +102,7 @@ type Record struct {
 	Wallet   *Wallet      `json:"wallet,omitempty"`
 	Printed  Prints       `json:"printed"`
 	Told     bool         `json:"told,omitempty"` // the operator has seen how it ended
+	Advices  []Advice     `json:"advices,omitempty"`
 	Trail    []Step       `json:"trail"`
 }
 

@@ -271,7 +271,7 @@ func (s *Store) Move(no uint64, to State, why string, change Change) (Record, er
 
 // Note changes a record without changing its state, durably.
 func (s *Store) Note(no uint64, change Change) (Record, error) {
-	return s.change(no, func(_ *Meta, old Record) (Record, error) { return alter(old, change) })
+	return s.change(no, func(m *Meta, old Record) (Record, error) { return alter(m, old, change) })
 }
 
 func (s *Store) change(no uint64, f func(*Meta, Record) (Record, error)) (Record, error) {

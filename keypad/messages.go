@@ -22,6 +22,17 @@ const (
 	KeyNameMenu   Msg = "key.menu"
 
 	// Status bar.
+	OfflineApproved  Msg = "offline.approved"
+	OfflineFull      Msg = "offline.full"
+	CallIssuer       Msg = "issuer.call"
+	CallIssuerBody   Msg = "issuer.call.body"
+	CallIssuerCode   Msg = "issuer.call.code"
+	CallIssuerBack   Msg = "issuer.call.back"
+	AdviceScript     Msg = "advice.script"
+	AdviceScriptBody Msg = "advice.script.body"
+	AdviceSale       Msg = "advice.sale"
+	AdviceSaleBody   Msg = "advice.sale.body"
+
 	StatusOwed     Msg = "status.owed"
 	StatusOnline   Msg = "status.online"
 	StatusOffline  Msg = "status.offline"
@@ -227,6 +238,17 @@ var messages = map[Msg]message{
 	KeyNameMenu:   {"菜单", "Menu"},
 
 	// Status bar.
+	OfflineApproved:  {"脱机批准", "Approved offline"},
+	OfflineFull:      {"脱机交易已达上限", "No more sales without the bank"},
+	CallIssuer:       {"请致电发卡行", "Call the card's bank"},
+	CallIssuerBody:   {"电话号码印在卡片背面", "Its number is on the back of the card"},
+	CallIssuerCode:   {"输入银行给出的 6 位授权码，取消即拒绝", "Type its 6-digit code; Cancel declines"},
+	CallIssuerBack:   {"请致电发卡行取消授权码", "Call the bank to take its code back"},
+	AdviceScript:     {"脚本结果通知失败", "Script notice not taken"},
+	AdviceScriptBody: {"交易结果不变，请联系维护人员", "The sale is not affected. Call for help"},
+	AdviceSale:       {"脱机交易上送失败", "Offline sale not taken"},
+	AdviceSaleBody:   {"银行未接收此笔脱机消费，款项可能无法入账", "The bank has not taken this sale. The money may not come"},
+
 	StatusOwed:     {"待处理 %d", "%d owed"},
 	StatusOnline:   {"在线", "Online"},
 	StatusOffline:  {"离线", "Offline"},

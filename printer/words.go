@@ -129,6 +129,7 @@ var typeNames = map[string]pair{
 	"preauth-completion":       {"预授权完成", "PRE-AUTH COMPLETION"},
 	"preauth-completion-void":  {"预授权完成撤销", "COMPLETION VOID"},
 	"offline-sale":             {"离线消费", "OFFLINE SALE"},
+	"chip-offline-sale":        {"脱机消费", "CHIP OFFLINE SALE"},
 	"wallet-sale":              {"扫码消费", "WALLET SALE"},
 	"wallet-void":              {"扫码撤销", "WALLET VOID"},
 	"wallet-refund":            {"扫码退货", "WALLET REFUND"},

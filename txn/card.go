@@ -35,8 +35,9 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	if t.Reader == nil || t.Kernel == nil || t.Acquirer == nil || t.Keys == nil {
 		return t.show(ctx, bad("R01", keypad.CardReaderGone, keypad.CallHelp, errors.New("no card reader, PIN pad or acquirer configured")))
 	}
-	if p := t.prepareCard(ctx); p != nil {
-		return t.show(ctx, p)
+	alone, stop := t.mayGoOn(t.prepareCard(ctx), amount)
+	if stop != nil {
+		return t.show(ctx, stop)
 	}
 	if err := t.waitCard(ctx, amount); err != nil {
 		if stopped(ctx, err) {
@@ -46,7 +47,7 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	}
 	defer t.releaseCard(ctx)
 	for {
-		again, err := t.sellToCard(ctx, amount)
+		again, err := t.sellToCard(ctx, amount, alone)
 		if !again {
 			return err
 		}
@@ -55,8 +56,8 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 		if !again {
 			return err
 		}
-		if p := t.prepareCard(ctx); p != nil {
-			return t.show(ctx, p)
+		if alone, stop = t.mayGoOn(t.prepareCard(ctx), amount); stop != nil {
+			return t.show(ctx, stop)
 		}
 	}
 }
@@ -67,6 +68,12 @@ func (t *Terminal) prepareCard(ctx context.Context) *Problem {
 	t.Console.Show(busy("connect", keypad.BusyConnect, nil))
 	if err := t.payDebts(ctx, journal.CardSale, counted); err != nil {
 		return t.owedProblem(err)
+	}
+	if err := t.payAdvices(ctx, counted); err != nil {
+		if !errors.Is(err, ErrOwed) {
+			return storeProblem(err)
+		}
+		t.Log.Info().Err(err).Msg("advices wait") // whether the host can be reached shows below
 	}
 	if err := t.connect(ctx); err != nil {
 		return linkProblem(err)
@@ -95,8 +102,8 @@ func (t *Terminal) waitCard(ctx context.Context, amount money.Amount) error {
 	return err
 }
 
-// sellToCard runs one transaction with the card in the reader. again is true when the host said that the PIN was wrong.
-func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again bool, err error) {
+// sellToCard runs one transaction with the card in the reader; alone when the host will not be asked. again is true when the host said that the PIN was wrong.
+func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bool) (again bool, err error) {
 	t.Console.Show(busy("reading", keypad.CardReading, &amount))
 	card, err := t.Reader.PowerOn(ctx)
 	if err != nil {
@@ -107,8 +114,13 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 		return false, t.show(ctx, storeProblem(err))
 	}
 	holder := &cardholder{t: t, amount: amount}
+	room, err := t.room(amount)
+	if err != nil {
+		return false, t.show(ctx, storeProblem(err))
+	}
 	s, err := t.Kernel.Start(ctx, card, emv.Request{
 		Amount: amount, Type: 0x00, Time: t.Now(), Counter: uint32(meta.NextNo % 100000000), Rand: t.Rand,
+		ForceOnline: !room && t.Config.mayForce(),
 	}, holder)
 	if err != nil {
 		return false, t.show(ctx, cardProblem(err))
@@ -116,29 +128,26 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 	switch s.Outcome() {
 	case emv.Online:
 	case emv.Approved:
-		// The profile makes this an online-only terminal (9F35 = 21): a card that approves by itself is not believed.
-		return false, t.show(ctx, bad("R08", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card approved offline on an online-only terminal")))
+		// An online-only terminal (9F35 = 21) has no room for it: a card that approves by itself is not believed.
+		return false, t.approveOffline(ctx, s, holder)
 	default:
-		return false, t.show(ctx, bad("R09", keypad.WhyCardDeclined, keypad.CardOther, errors.New("card and terminal declined offline")))
+		return false, t.declinedOffline(ctx, s, holder)
 	}
-	res := s.Result()
-	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
+	if alone {
+		return false, t.alone(ctx, s, holder, errNoLine)
+	}
+	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
+		if room && unreachable(err) {
+			return false, t.alone(ctx, s, holder, err)
+		}
+		return false, t.show(ctx, linkProblem(err))
+	}
+	intent, err := t.cardRecord(s, holder)
 	if err != nil {
 		return false, t.show(ctx, bad("V01", keypad.JournalFull, keypad.CallHelp, err))
 	}
-	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
-		return false, t.show(ctx, linkProblem(err))
-	}
-
 	// Intent before effect: durable before the first byte leaves.
-	rec, err := t.Journal.Begin(journal.Record{
-		Kind: journal.CardSale, Amount: amount, Operator: t.Config.Operator, Time: t.Now(),
-		Card: &journal.Card{
-			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: holder.block != nil,
-			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
-			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
-		},
-	})
+	rec, err := t.Journal.Begin(intent)
 	if err != nil {
 		return false, t.show(ctx, storeProblem(err))
 	}
@@ -153,10 +162,30 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount) (again b
 	if reply.Requested == '3' || reply.Action == acquirer.SignOn {
 		t.signOnWanted = true
 	}
+	if reply.Action == acquirer.Refer {
+		return false, t.saleReferred(ctx, rec, s, reply)
+	}
 	if reply.Action != acquirer.Approve {
 		return t.saleDeclined(ctx, rec, s, reply)
 	}
 	return false, t.saleApproved(ctx, rec, s, reply)
+}
+
+// cardRecord is what the journal keeps of a card's transaction. It holds no clear card number.
+func (t *Terminal) cardRecord(s Session, h *cardholder) (journal.Record, error) {
+	res := s.Result()
+	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
+	if err != nil {
+		return journal.Record{}, err
+	}
+	return journal.Record{
+		Kind: journal.CardSale, Amount: h.amount, Operator: t.Config.Operator, Time: t.Now(),
+		Card: &journal.Card{
+			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: h.block != nil,
+			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
+			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
+		},
+	}, nil
 }
 
 // cvmFailed tells whether the cardholder was not verified although the card wanted it (TVR byte 3, bit 8): then a signature is asked for,
@@ -188,7 +217,8 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 		rec, jerr := t.Journal.Move(rec.No, journal.Undoing, "card-refused", func(r *journal.Record) {
 			answered(r, reply)
 			r.Card.Reason = acquirer.ReasonOther
-			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags)
+			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags) // with DF31
+			r.Advices = append(r.Advices, t.scriptNotice(s)...)
 		})
 		if jerr != nil {
 			return t.show(ctx, storeProblem(jerr))
@@ -200,6 +230,7 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 	rec, err = t.Journal.Move(rec.No, journal.Approved, "", func(r *journal.Record) {
 		answered(r, reply)
 		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {
 		return t.show(ctx, storeProblem(err)) // the record stays "sent": reversed when the journal works again
@@ -211,6 +242,7 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 
 // saleDeclined records and shows the host's no. again asks for another PIN.
 func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply) (again bool, err error) {
+	sealed := rec.Card.Sealed // gone with the move, as far as that knows
 	rec, err = t.Journal.Move(rec.No, journal.Declined, "host-"+reply.Code, func(r *journal.Record) {
 		answered(r, reply)
 		r.Told = true
@@ -219,18 +251,33 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 		return false, t.show(ctx, storeProblem(err))
 	}
 	// The card is told; what it answers can no longer make a yes of it.
-	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, ICC: reply.ICC}); err != nil {
+	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, Referral: reply.Action == acquirer.Refer, ICC: reply.ICC}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
+	}
+	wanted := s.Result().Advice
+	if owed := append(t.scriptNotice(s), t.declineAdvice(s)...); owed != nil || wanted { // an issuer may block a card with its no
+		if rec, err = t.Journal.Note(rec.No, func(r *journal.Record) {
+			r.Card.AdviceWanted = wanted
+			if owed != nil {
+				r.Card.Sealed, r.Advices = sealed, append(r.Advices, owed...)
+			}
+		}); err != nil {
+			return false, t.show(ctx, storeProblem(err))
+		}
 	}
 	if reply.Code == wrongPIN && rec.Card.HadPIN {
 		return true, nil
 	}
 	amount := rec.Amount
-	t.Console.Hold(ctx, keypad.Screen{
+	screen := keypad.Screen{
 		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: reply.Code,
 		Body:  []keypad.Text{words(reply.Text), keypad.T(keypad.NoMoney)},
 		Hints: okHint(),
-	}, 3*t.Config.ResultHold)
+	}
+	if reply.Action == acquirer.Refer {
+		screen.Body = append(screen.Body, keypad.T(keypad.CallIssuerBody))
+	}
+	t.Console.Hold(ctx, screen, 3*t.Config.ResultHold)
 	return false, nil
 }
 
@@ -256,13 +303,7 @@ func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s 
 	}
 	var f *acquirer.Failure
 	if errors.As(cause, &f) && !f.Sent {
-		// Surely nothing left: a plain no.
-		rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
-		if err != nil {
-			return t.show(ctx, storeProblem(err))
-		}
-		t.unableToGoOnline(ctx, rec, s)
-		return t.show(ctx, linkProblem(cause))
+		return t.saleNotSent(ctx, rec, s, cause)
 	}
 	reason := acquirer.ReasonNoReply
 	if f != nil && f.Reason != "" {
@@ -280,7 +321,40 @@ func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s 
 	return t.takeBack(ctx, rec)
 }
 
-// unableToGoOnline lets the card end its transaction (Book 3, 10.10: TAC/IAC-default); an online-only terminal gets an AAC.
+// saleNotSent deals with a request of which surely nothing left. The card may still approve, where the terminal may do without the host:
+// until that is durable the record says "sent", and a power cut makes a reversal of it, which the host closes as one of nothing. In every
+// other case it is a plain no.
+func (t *Terminal) saleNotSent(ctx context.Context, rec journal.Record, s Session, cause error) error {
+	room := false
+	if ctx.Err() == nil && unreachable(cause) {
+		var err error
+		if room, err = t.room(rec.Amount); err != nil {
+			return t.show(ctx, storeProblem(err))
+		}
+	}
+	if room {
+		out, err := s.Complete(ctx, emv.HostAnswer{Reached: false})
+		if err == nil && out == emv.Approved {
+			rec, err := t.Journal.Move(rec.No, journal.Approved, "offline", func(r *journal.Record) { t.markOffline(r, s) })
+			if err != nil {
+				return t.show(ctx, storeProblem(err))
+			}
+			return t.offlineApproved(ctx, rec)
+		}
+		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("card does not approve without the host")
+	}
+	rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
+	if err != nil {
+		return t.show(ctx, storeProblem(err))
+	}
+	if !room {
+		t.unableToGoOnline(ctx, rec, s)
+	}
+	return t.show(ctx, linkProblem(cause))
+}
+
+// unableToGoOnline lets the card end its transaction (Book 3, 10.7: TAC/IAC-default). Whatever it says, this is no yes: the request may have
+// left, or the terminal may not do without the host.
 func (t *Terminal) unableToGoOnline(ctx context.Context, rec journal.Record, s Session) {
 	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: false}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram without an answer")
@@ -305,6 +379,7 @@ func answered(r *journal.Record, a acquirer.Reply) {
 	c := r.Card
 	c.Code, c.RRN, c.Auth, c.Scheme, c.Issuer = a.Code, a.RRN, a.Auth, a.Scheme, a.Issuer
 	c.HostTime = a.HostDate + a.HostTime
+	c.Institution = a.Institute
 }
 
 // releaseCard switches the card off and asks for it to be taken, since a card left in the reader is a card lost.

@@ -21,17 +21,37 @@ var maxFaults = flag.Int("faults", 2, "faults per run in the enumeration")
 type aStory struct {
 	name string
 	sell func(context.Context, *Terminal, *world) error
+	day  func(*world) // what is special about it
 }
 
 var stories = []aStory{
-	{"card", func(ctx context.Context, t *Terminal, _ *world) error { return t.SaleByCard(ctx, money.Yuan(12345)) }},
+	{"card", byCard, nil},
+	{"card-scripts", byCard, func(w *world) { w.scripts = true }},
+	{"card-offline", byCard, func(w *world) { w.kind, w.first = 0x22, "tc" }},
+	{"card-unable", byCard, func(w *world) { w.kind = 0x22 }},
+	{"card-referral", byCard, func(w *world) { w.refers = true }},
 	{"wallet-scan", func(ctx context.Context, t *Terminal, _ *world) error {
 		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ScanBuyer, Huabei: true})
-	}},
+	}, nil},
 	{"wallet-show", func(ctx context.Context, t *Terminal, _ *world) error {
 		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ShowCode})
-	}},
+	}, nil},
 }
+
+func byCard(ctx context.Context, t *Terminal, _ *world) error {
+	return t.SaleByCard(ctx, money.Yuan(12345))
+}
+
+// world makes the world of a story.
+func (s aStory) world(path []int) *world {
+	w := newWorld(path)
+	if s.day != nil {
+		s.day(w)
+	}
+	return w
+}
+
+func (s aStory) isCard() bool { return strings.HasPrefix(s.name, "card") }
 
 // powered runs f until it ends or the power is cut.
 func powered(f func()) (cut bool) {
@@ -50,12 +70,13 @@ func powered(f func()) (cut bool) {
 // play runs a story with the choices of path: the sale under test, the next sale at once, settling until nothing is owed, and a last sale
 // that must work. The terminal restarts after each power cut. Then every invariant is checked.
 func play(s aStory, path []int) *world {
-	w := newWorld(path)
+	w := s.world(path)
 	ctx := context.Background()
 	var t *Terminal
 	// step runs one thing that the terminal does; a power cut in it is followed by switching it on again.
 	step := func(f func()) {
 		for powered(f) {
+			w.cuts++
 			f = func() {
 				t = w.terminal()
 				_ = t.Settle(ctx, 0)
@@ -82,12 +103,15 @@ func play(s aStory, path []int) *world {
 	if after, _ := w.j.Meta(); err != nil || after.Totals == before.Totals {
 		w.violated("the last sale did not work: %v", err)
 	}
+	if err := t.Settle(ctx, 0); err != nil {
+		w.violated("the last settlement: %v", err)
+	}
 	w.finally()
 	return w
 }
 
 func (s aStory) sellNext(ctx context.Context, t *Terminal, a money.Amount) error {
-	if s.name == "card" {
+	if s.isCard() {
 		return t.SaleByCard(ctx, a)
 	}
 	return t.SaleByWallet(ctx, a, WalletWay{Method: qrpay.ScanBuyer})
@@ -146,7 +170,7 @@ func TestEveryFault(t *testing.T) {
 func TestUndisturbed(t *testing.T) {
 	for _, s := range stories {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(nil)
+			w := s.world(nil)
 			term := w.terminal()
 			ctx := context.Background()
 			if err := term.SignOn(ctx); err != nil {
@@ -157,7 +181,7 @@ func TestUndisturbed(t *testing.T) {
 				t.Fatalf("%s: %v", s.name, err)
 			}
 			commits, budget := w.j.Commits()-before, int64(5)
-			if s.name != "card" {
+			if !s.isCard() {
 				budget = 6
 			}
 			t.Logf("%s: %d durable commits, %d with sign-on", s.name, commits, w.j.Commits())
@@ -170,6 +194,9 @@ func TestUndisturbed(t *testing.T) {
 			}
 			if w.paper[0].r.Duplicate || w.paper[1].r.Duplicate {
 				t.Errorf("%s: a first print says DUPLICATE", s.name)
+			}
+			if err := term.Settle(ctx, 0); err != nil {
+				t.Errorf("%s: %v", s.name, err)
 			}
 			w.finally()
 			for _, b := range w.broken {

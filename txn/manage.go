@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"posd/journal"
 	"posd/keypad"
@@ -112,7 +113,7 @@ func (t *Terminal) connect(ctx context.Context) error {
 	err := t.Acquirer.Connect(ctx)
 	if err != nil {
 		t.setLink(keypad.LinkDown)
-		return err
+		return fmt.Errorf("%w: %w", errNoLine, err)
 	}
 	t.setLink(keypad.LinkUp)
 	return nil

@@ -118,7 +118,7 @@ func (t *Terminal) ReprintLast(ctx context.Context) error {
 	}
 	amount := r.Amount
 	t.Console.Show(busy("printing", keypad.BusyPrint, &amount))
-	if len(journal.Debts(r)) > 0 {
+	if journal.Owes(r, journal.Receipt) {
 		return t.printCopies(ctx, r, true)
 	}
 	for _, c := range []printer.Copy{printer.MerchantCopy, printer.CustomerCopy} {
@@ -147,6 +147,12 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 	}
 	if k := r.Card; k != nil {
 		out.Type = "sale"
+		if k.Offline {
+			out.Type = "chip-offline-sale"
+		}
+		if k.Voice {
+			out.Type = "offline-sale"
+		}
 		out.Card = &printer.CardPart{
 			MaskedPAN: k.MaskedPAN, Entry: k.Entry, Scheme: k.Scheme, Issuer: k.Issuer, Auth: k.Auth, RRN: k.RRN, AID: k.AID, Label: k.Label,
 			Cryptogram: k.Cryptogram, TVR: k.TVR, TSI: k.TSI, ATC: k.ATC, PIN: k.HadPIN, Signature: k.Signature,

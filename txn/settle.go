@@ -12,7 +12,7 @@ import (
 	"posd/qrpay"
 )
 
-// Settle pays whatever the journal says is owed, oldest first: reversals, wallet queries and cancels, receipts, and telling the operator.
+// Settle pays whatever the journal says is owed, each sort oldest first: reversals, advices, wallet queries and cancels, receipts, and telling the operator.
 // It runs at start and from the idle screen. What cannot be paid now stays owed; ErrOwed says that something did.
 //
 // Cutting the power anywhere in Settle and running it again ends in the same place: each step either is durable or is repeated.
@@ -25,7 +25,11 @@ func (t *Terminal) Settle(ctx context.Context, hosts time.Duration) error {
 	if hosts > 0 {
 		toHosts, cancel = context.WithTimeout(ctx, hosts)
 	}
-	err := errors.Join(t.payDebts(toHosts, journal.CardSale, patient), t.payDebts(toHosts, journal.WalletSale, patient))
+	err := t.payDebts(toHosts, journal.CardSale, patient)
+	if err == nil {
+		err = t.payAdvices(toHosts, patient)
+	}
+	err = errors.Join(err, t.payDebts(toHosts, journal.WalletSale, patient))
 	cancel()
 	rs, jerr := t.Journal.Owed()
 	if jerr != nil {
@@ -107,16 +111,8 @@ func (t *Terminal) reverse(ctx context.Context, r journal.Record, count bool) er
 		_, err := t.Journal.Move(r.No, journal.GivenUp, "sealed-data-lost", nil)
 		return err
 	}
-	if err := t.connect(ctx); err != nil {
+	if err := t.lineReady(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrOwed, err)
-	}
-	if !t.Keys.Ready() || t.signOnWanted {
-		if err := t.SignOn(ctx); err != nil {
-			return fmt.Errorf("%w: %w", ErrOwed, err)
-		}
-		if err := t.connect(ctx); err != nil {
-			return fmt.Errorf("%w: %w", ErrOwed, err)
-		}
 	}
 	m := acquirer.Reversal{
 		STAN: r.STAN, Batch: r.Batch, Amount: r.Amount, Entry: acquirer.Entry(r.Card.Entry), HadPIN: r.Card.HadPIN,
@@ -158,6 +154,20 @@ func (t *Terminal) reverse(ctx context.Context, r journal.Record, count bool) er
 		return nil // a person looks at it; the terminal may sell again
 	}
 	return fmt.Errorf("%w: %w", ErrOwed, err)
+}
+
+// lineReady connects, and signs on where that is due: what a message of a debt needs.
+func (t *Terminal) lineReady(ctx context.Context) error {
+	if err := t.connect(ctx); err != nil {
+		return err
+	}
+	if t.Keys.Ready() && !t.signOnWanted {
+		return nil
+	}
+	if err := t.SignOn(ctx); err != nil {
+		return err
+	}
+	return t.connect(ctx)
 }
 
 // resumeWallet finds out how an interrupted order ended, or goes on cancelling one. A paid order whose cancel was never sent is a sale;
@@ -228,6 +238,12 @@ func (t *Terminal) tell(ctx context.Context, no uint64) error {
 	if err != nil {
 		return err
 	}
+	if err := t.tellAdvices(ctx, r); err != nil {
+		return err
+	}
+	if r.Told {
+		return nil
+	}
 	amount := r.Amount
 	s := keypad.Screen{Amount: &amount, Hints: okHint(), Rows: []keypad.Row{{Label: keypad.T(keypad.TraceNo), Value: keypad.Raw(trace(r))}}}
 	if r.Wallet != nil {
@@ -253,7 +269,7 @@ func (t *Terminal) tell(ctx context.Context, no uint64) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // switched off before anybody could read it
 	}
-	if len(journal.Debts(r)) == 0 || journal.Debts(r)[0].Duty != journal.Tell {
+	if !journal.Owes(r, journal.Tell) {
 		return nil // still owed to the host: told again when it is settled
 	}
 	_, err = t.Journal.Note(no, func(r *journal.Record) { r.Told = true })

@@ -56,6 +56,7 @@ type Acquirer interface {
 	SignOn(ctx context.Context, stan uint32) (acquirer.SignOnReply, error)
 	Sale(ctx context.Context, s acquirer.Sale) (acquirer.Reply, error)
 	Reverse(ctx context.Context, r acquirer.Reversal) (acquirer.Reply, error)
+	Advise(ctx context.Context, a acquirer.Advice) (acquirer.Reply, error)
 }
 
 // Wallet is a wallet gateway. A non-nil error is the technical cause, for the log; what counts is Result.Status.
@@ -79,6 +80,7 @@ type Console interface {
 	Choose(ctx context.Context, m keypad.Menu) (int, error)
 	Confirm(ctx context.Context, s keypad.Screen) error
 	Press(ctx context.Context, s keypad.Screen, accept ...keypad.Key) (keypad.Key, error)
+	Text(ctx context.Context, p keypad.TextPrompt) (string, error)
 	Hold(ctx context.Context, s keypad.Screen, d time.Duration)
 	Cancellable(ctx context.Context) (context.Context, context.CancelFunc)
 	SetStatus(s keypad.Status)
@@ -118,6 +120,11 @@ type Config struct {
 	ReversalTags  []tlv.Tag // field 55 of a reversal, in order
 	ReversalTries int       // unanswered reversals before a person must look
 
+	Advices      map[acquirer.AdviceKind]acquirer.AdviceCodes // the advices that the acquirer takes
+	TerminalType byte                                         // 9F35
+	Offline      acquirer.OfflineLimits                       // what may be approved without the host; zero is nothing
+	Referral     acquirer.Referral                            // what happens when the issuer wants to be called
+
 	Contract qrpay.Contract // the wallet contract: Huabei periods, rates, pace
 	Store    string
 
@@ -127,6 +134,7 @@ type Config struct {
 	ResultHold time.Duration // a result stays on the display
 	HostWait   time.Duration // for one exchange with the acquirer, connecting included
 	TearWait   time.Duration // between merchant and customer copy
+	AdviceWait time.Duration // after so long no further advice is begun before a sale
 }
 
 // Defaults fills the durations that are not set.
@@ -142,6 +150,7 @@ func (c Config) Defaults() Config {
 	set(&c.ResultHold, 4*time.Second)
 	set(&c.HostWait, 60*time.Second)
 	set(&c.TearWait, 8*time.Second)
+	set(&c.AdviceWait, 10*time.Second)
 	if c.ReversalTries == 0 {
 		c.ReversalTries = 3
 	}
@@ -188,7 +197,7 @@ func (t *Terminal) Status() {
 	owed := 0
 	if rs, err := t.Journal.Owed(); err == nil {
 		for _, r := range rs {
-			if r.State == journal.Undoing || (r.State == journal.Sent && r.No != t.current) {
+			if r.State == journal.Undoing || (r.State == journal.Sent && r.No != t.current) || r.OwedAdvice() {
 				owed++
 			}
 		}

@@ -224,6 +224,10 @@ func (c *console) Confirm(_ context.Context, s keypad.Screen) error {
 	return nil
 }
 
+func (c *console) Text(context.Context, keypad.TextPrompt) (string, error) {
+	return "", keypad.ErrCancelled
+}
+
 func (c *console) Press(_ context.Context, s keypad.Screen, accept ...keypad.Key) (keypad.Key, error) {
 	c.Show(s)
 	return accept[0], nil

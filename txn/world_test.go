@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,14 @@ type world struct {
 	broken []string // violated invariants
 	story  []string // what happened, for the failure message
 
-	tcs int // transaction certificates that cards gave
+	tcs  int // transaction certificates that cards gave
+	cuts int // of power, the first switching on included
+
+	// What sort of day it is.
+	refers  bool   // the issuer wants to be called each time
+	scripts bool   // the issuer sends scripts with every answer
+	kind    byte   // 9F35; 21 is online only
+	first   string // what the card wants at the first GENERATE AC: "" is online, "tc" its own approval
 }
 
 type slip struct {
@@ -62,7 +70,11 @@ type slip struct {
 
 func newWorld(path []int) *world {
 	w := &world{path: path, j: journal.NewMemory()}
-	w.host = &host{w: w, held: map[uint32]int64{}, cards: map[uint32]bool{}}
+	w.kind = 0x21
+	w.host = &host{
+		w: w, held: map[uint32]int64{}, cards: map[uint32]bool{}, notices: map[uint32]acquirer.Advice{}, uploads: map[uint32]acquirer.Advice{},
+		refused: map[uint32]bool{},
+	}
 	w.gateway = &gateway{w: w, orders: map[string]*order{}}
 	w.keys = &keys{w: w}
 	w.j.Now = stamp
@@ -122,6 +134,12 @@ func (w *world) terminal() *Terminal {
 		Config: Config{
 			MID: "898110153110001", TID: "10000001", MerchantZH: "测试商户", MerchantEN: "Test Shop", Operator: "01", Currency: money.CNY, MaxAmount: 5000000,
 			SaleTags: []tlv.Tag{0x9F26}, ReversalTags: []tlv.Tag{0x95}, ReversalTries: 5,
+			Advices: map[acquirer.AdviceKind]acquirer.AdviceCodes{
+				acquirer.AdviceScript: {OwnSTAN: true, Tries: 5, ICC: []tlv.Tag{0xDF31}}, acquirer.AdviceOffline: {ICC: []tlv.Tag{0x8A}},
+				acquirer.AdviceVoice: {OwnSTAN: true},
+			},
+			Referral: acquirer.Referral{Ask: w.refers, Wait: time.Minute},
+			Offline:  acquirer.OfflineLimits{Count: 2, Total: 20000}, TerminalType: w.kind,
 			Contract: qrpay.Contract{
 				Wallet: "alipay", Currency: money.CNY, Subject: "test", MaxAmount: 10000000, Huabei: true, Payers: []qrpay.Payer{qrpay.PayerBuyer}, MinInstalment: 100,
 				Periods:   []qrpay.Period{{Number: 3, BuyerPPM: 23000, SellerPPM: 18000}, {Number: 6, BuyerPPM: 45000, SellerPPM: 45000}, {Number: 12, BuyerPPM: 75000, SellerPPM: 75000}},
@@ -143,6 +161,10 @@ type host struct {
 	cards map[uint32]bool  // requests seen
 	log   []string
 	on    bool
+
+	notices map[uint32]acquirer.Advice // script notices by their own trace number
+	uploads map[uint32]acquirer.Advice
+	refused map[uint32]bool // uploads that the host does not take
 }
 
 func (h *host) Connect(context.Context) error {
@@ -177,13 +199,20 @@ func (h *host) Sale(_ context.Context, s acquirer.Sale) (acquirer.Reply, error) 
 			h.w.violated("trace number %d used twice", s.STAN) // invariant 5
 		}
 		h.w.noneOwed("host", journal.CardSale, r.No)
+		if _, ok := h.notices[s.STAN]; ok {
+			h.w.violated("trace number %d used by a notice and a sale", s.STAN)
+		}
 		h.cards[s.STAN] = true
 		h.held[s.STAN] = s.Amount.Minor
+	}
+	var icc []byte
+	if h.w.scripts {
+		icc = []byte{0x72, 0}
 	}
 	no := func(code string) acquirer.Reply {
 		h.cards[s.STAN] = true
 		h.log = append(h.log, "0200 refused")
-		return acquirer.Reply{Code: code, Action: acquirer.Decline, Text: map[string]string{"zh": "余额不足", "en": "Insufficient funds"}}
+		return acquirer.Reply{ICC: icc, Code: code, Action: acquirer.Decline, Text: map[string]string{"zh": "余额不足", "en": "Insufficient funds"}}
 	}
 	switch h.w.choose("0200", 9, 8) {
 	case 1:
@@ -205,7 +234,76 @@ func (h *host) Sale(_ context.Context, s acquirer.Sale) (acquirer.Reply, error) 
 		panic(powerCut{})
 	}
 	process()
-	return acquirer.Reply{Code: "00", Action: acquirer.Approve, RRN: "123456789012", Auth: "654321", HostTime: "120001", HostDate: "1123"}, nil
+	if h.w.refers {
+		h.held[s.STAN] = 0
+		return acquirer.Reply{Code: "01", Action: acquirer.Refer, ICC: icc}, nil
+	}
+	return acquirer.Reply{Code: "00", Action: acquirer.Approve, RRN: "123456789012", Auth: "654321", HostTime: "120001", HostDate: "1123", ICC: icc}, nil
+}
+
+// Advise takes notices and uploads. The same one twice is told from two, and counted once.
+func (h *host) Advise(_ context.Context, m acquirer.Advice) (acquirer.Reply, error) {
+	r, ok := h.w.record(m.Original)
+	if !ok || r.State == journal.Sent || r.State == journal.Undoing || m.PAN != testPAN || m.Amount != r.Amount || m.Batch != r.Batch {
+		h.w.violated("%s advice about trace %d, of which the record is %+v", m.Kind, m.Original, r)
+	}
+	if m.Kind == acquirer.AdviceVoice && (r.State != journal.Approved || !r.Card.Voice || m.Auth != "778899") {
+		h.w.violated("voice advice of record %d, which is %q", r.No, r.State)
+	}
+	if m.Kind == acquirer.AdviceOffline { // invariant 13
+		switch {
+		case r.State != journal.Approved || !r.Card.Offline || m.STAN != r.STAN:
+			h.w.violated("upload %d of record %d, which is %q, offline %v", m.STAN, r.No, r.State, r.Card.Offline)
+		case h.cards[m.STAN]:
+			h.w.violated("upload of trace %d, which the host has seen as a sale", m.STAN)
+		}
+	} else if h.cards[m.STAN] || m.STAN == m.Original {
+		h.w.violated("notice has the trace number of a sale: %d", m.STAN)
+	}
+	lost := &acquirer.Failure{Sent: true, Reason: acquirer.ReasonNoReply, Err: errors.New("no answer")}
+	process := func() acquirer.Reply {
+		seen := h.notices
+		if m.Kind != acquirer.AdviceScript {
+			seen = h.uploads
+		}
+		h.log = append(h.log, fmt.Sprintf("%s %06d", m.Kind, m.STAN))
+		if old, ok := seen[m.STAN]; ok {
+			if !reflect.DeepEqual(old, m) {
+				h.w.violated("advice %d is repeated with another content", m.STAN)
+			}
+			return acquirer.Reply{Code: "94", Action: acquirer.Approve} // seen before: closes it as well
+		}
+		for _, old := range seen {
+			if old.Original == m.Original {
+				h.w.violated("second %s advice about trace %d", m.Kind, m.Original)
+			}
+		}
+		seen[m.STAN] = m
+		if m.Kind != acquirer.AdviceScript {
+			h.held[m.STAN] += m.Amount.Minor
+		}
+		return acquirer.Reply{Code: "00", Action: acquirer.Approve}
+	}
+	switch h.w.choose("advice", 8, 7) {
+	case 1:
+		return acquirer.Reply{}, &acquirer.Failure{Err: errors.New("connection refused")}
+	case 2:
+		return acquirer.Reply{}, lost
+	case 3:
+		process()
+		return acquirer.Reply{}, lost
+	case 4:
+		return acquirer.Reply{Code: "96", Action: acquirer.Retry}, nil
+	case 5:
+		process()
+		panic(powerCut{})
+	case 6:
+		if _, ok := h.uploads[m.STAN]; !ok {
+			h.refused[m.STAN] = true
+			return acquirer.Reply{Code: "14", Action: acquirer.Decline}, nil
+		}
+	}
+	return process(), nil
 }
 
 func (h *host) Reverse(_ context.Context, m acquirer.Reversal) (acquirer.Reply, error) {
@@ -450,9 +548,11 @@ func (r *reader) PowerOff(context.Context) error { return nil }
 type kernel world
 
 type session struct {
-	w    *world
-	pin  bool
-	done bool
+	w       *world
+	pin     bool
+	done    bool
+	outcome emv.Outcome
+	scripts []byte // DF31
 }
 
 func (k *kernel) Start(ctx context.Context, _ emv.Card, r emv.Request, ch emv.Cardholder) (Session, error) {
@@ -460,32 +560,43 @@ func (k *kernel) Start(ctx context.Context, _ emv.Card, r emv.Request, ch emv.Ca
 	if r.Amount != money.Yuan(12345) && r.Amount != money.Yuan(500) && r.Amount != money.Yuan(700) {
 		w.violated("card was given another amount: %v", r.Amount)
 	}
+	if r.ForceOnline && w.kind != 0x22 {
+		w.violated("a terminal of type %02X is forced online", w.kind)
+	}
 	switch w.choose("start", 5, 4) {
 	case 1:
 		return nil, emv.ErrNotAccepted
 	case 2:
 		return nil, emv.ErrCardLost
 	case 3:
-		return &session{w: w}, nil // declined offline
+		return &session{w: w, outcome: emv.Declined}, nil // declined offline
+	}
+	if w.first == "tc" && !r.ForceOnline {
+		w.tcs++
+		return &session{w: w, outcome: emv.Approved}, nil
 	}
 	out, err := ch.OnlinePIN(ctx, emv.PINRequest{PAN: testPAN, Amount: r.Amount})
 	if err != nil {
 		return nil, err
 	}
-	return &session{w: w, pin: out == emv.PINEntered || out == emv.PINPadFailed}, nil
+	s := &session{w: w, outcome: emv.Declined}
+	if out == emv.PINEntered || out == emv.PINPadFailed {
+		s.outcome = emv.Online
+	}
+	return s, nil
 }
 
 func (s *session) Get(tlv.Tag) ([]byte, bool) { return nil, false }
-func (s *session) ICC([]tlv.Tag) []byte       { return []byte{0x95, 5, 0, 0, 0, 0, 0} }
-func (s *session) Outcome() emv.Outcome {
-	if s.pin {
-		return emv.Online
+func (s *session) ICC(tags []tlv.Tag) []byte {
+	if len(tags) == 1 && tags[0] == 0xDF31 {
+		return tlv.Append(nil, 0xDF31, s.scripts)
 	}
-	return emv.Declined
+	return []byte{0x95, 5, 0, 0, 0, 0, 0}
 }
+func (s *session) Outcome() emv.Outcome { return s.outcome }
 
 func (s *session) Result() emv.Result {
-	return emv.Result{AID: []byte{0xA0}, Label: "DEBIT", PAN: testPAN, PSN: "01", Expiry: "3012", Track2: testPAN + "D30122200000", Cryptogram: []byte{1}, OnlinePIN: true}
+	return emv.Result{AID: []byte{0xA0}, Label: "DEBIT", PAN: testPAN, PSN: "01", Expiry: "3012", Track2: testPAN + "D30122200000", Cryptogram: []byte{1}, OnlinePIN: true, ScriptResults: s.scripts}
 }
 
 func (s *session) Complete(_ context.Context, a emv.HostAnswer) (emv.Outcome, error) {
@@ -493,13 +604,26 @@ func (s *session) Complete(_ context.Context, a emv.HostAnswer) (emv.Outcome, er
 		s.w.violated("second GENERATE AC twice")
 	}
 	s.done = true
-	switch s.w.choose("second cryptogram", 4, 3) {
+	options := 4
+	if len(a.ICC) > 0 {
+		options = 6
+		s.scripts = []byte{0x20, 0, 0, 0, 1}
+	}
+	switch s.w.choose("second cryptogram", options, 3) {
 	case 1:
 		return emv.Declined, nil
 	case 2:
 		return 0, emv.ErrCardLost
+	case 4: // pulled out at a script before the second cryptogram
+		s.scripts = []byte{0x11, 0, 0, 0, 1}
+		return 0, emv.ErrCardLost
+	case 5: // pulled out at a script behind it
+		s.scripts = []byte{0x11, 0, 0, 0, 1}
 	}
-	if a.Reached && a.Approved {
+	if a.Approved && !a.Reached {
+		s.w.violated("an approval by a host that was not reached")
+	}
+	if a.Approved || (!a.Reached && s.w.kind != 0x21) { // Y3, where the action codes let it
 		s.w.tcs++
 		return emv.Approved, nil
 	}
@@ -591,6 +715,9 @@ func (w *world) checkReceipt(r printer.Receipt) {
 	if err != nil || r.Amount != rec.Amount || (r.Outcome == printer.Approved) != (rec.State == journal.Approved) {
 		w.violated("paper says %v %v, the journal %v %q", r.Outcome, r.Amount, rec.Amount, rec.State)
 	}
+	if rec.Card != nil && (r.Type == "chip-offline-sale") != rec.Card.Offline {
+		w.violated("paper says %s, the journal offline %v", r.Type, rec.Card.Offline)
+	}
 	for _, s := range w.paper {
 		if s.r.STAN == r.STAN && s.r.Copy == r.Copy && !r.Duplicate {
 			w.violated("copy %d of trace %d is printed again without saying DUPLICATE", r.Copy, r.STAN)
@@ -656,6 +783,16 @@ func (c *console) Press(_ context.Context, s keypad.Screen, accept ...keypad.Key
 	return accept[0], nil
 }
 
+func (c *console) Text(_ context.Context, p keypad.TextPrompt) (string, error) {
+	switch c.w.choose("text "+p.Name, 4, 3) {
+	case 1:
+		return "", keypad.ErrCancelled
+	case 2:
+		return "", context.DeadlineExceeded
+	}
+	return "778899", nil
+}
+
 func (c *console) Hold(_ context.Context, s keypad.Screen, _ time.Duration) {
 	c.see(s)
 	c.w.choose("power while "+s.Name+" is shown", 2, 1)
@@ -690,8 +827,19 @@ func (w *world) finally() {
 		if r.State == journal.GivenUp { // needs more unanswered reversals than a run has faults
 			w.violated("record %d was given up", r.No)
 		}
-		if r.Card != nil && w.host.held[r.STAN] != held[r.STAN] { // invariants 8, 16
-			w.violated("acquirer holds %d for trace %d, the journal says %d (%s)", w.host.held[r.STAN], r.STAN, held[r.STAN], r.State)
+		w.checkAdvices(r)
+		stan := r.STAN
+		for _, a := range r.Advices {
+			if a.Kind == string(acquirer.AdviceVoice) { // the host has it under the advice's own number
+				stan = a.STAN
+			}
+		}
+		want := held[r.STAN]
+		if w.host.refused[stan] && w.host.held[stan] == 0 {
+			want = 0 // the acquirer does not pay: checkAdvices sees that the operator was told
+		}
+		if r.Card != nil && w.host.held[stan] != want { // invariants 8, 16
+			w.violated("acquirer holds %d for trace %d, the journal says %d (%s)", w.host.held[stan], stan, want, r.State)
 		}
 		if r.Wallet != nil {
 			var g int64
@@ -722,5 +870,41 @@ func (w *world) finally() {
 	m, _ := w.j.Meta()
 	if f := journal.Fold(all, m.Batch); f != m.Totals { // invariant 11
 		w.violated("totals %+v, records %+v", m.Totals, f)
+	}
+}
+
+// checkAdvices holds a record's advices against what the host has seen: invariants 13 and 16.
+func (w *world) checkAdvices(r journal.Record) {
+	script := false
+	for _, a := range r.Advices {
+		script = script || a.Kind == string(acquirer.AdviceScript)
+		stan, seen := a.STAN, w.host.notices
+		switch acquirer.AdviceKind(a.Kind) {
+		case acquirer.AdviceOffline:
+			stan, seen = r.STAN, w.host.uploads
+		case acquirer.AdviceVoice:
+			seen = w.host.uploads
+		}
+		m, ok := seen[stan]
+		switch {
+		case a.State == journal.AdviceDone && (!ok || m.Original != r.STAN):
+			w.violated("%s advice of record %d is done, the host knows nothing of it", a.Kind, r.No)
+		case a.State == journal.AdviceRefused && (!w.host.refused[stan] || !a.Told):
+			w.violated("%s advice of record %d is refused; by the host %v, told %v", a.Kind, r.No, w.host.refused[stan], a.Told)
+		case a.State == journal.AdviceOwed, a.State == journal.AdviceGivenUp: // the second needs more faults than a run has
+			w.violated("%s advice of record %d is %s", a.Kind, r.No, a.State)
+		}
+	}
+	if r.State == journal.Approved && w.scripts && !r.Card.Offline && !script {
+		w.violated("record %d was approved with scripts and owes no notice", r.No)
+	}
+	if r.State == journal.Declined && w.scripts && w.cuts == 1 && strings.HasPrefix(r.Trail[len(r.Trail)-1].Why, "host-") && !script {
+		w.violated("record %d was declined with scripts and owes no notice", r.No)
+	}
+	if r.State == journal.Approved && w.refers && (len(r.Advices) != 1 || !r.Card.Voice || r.Card.Auth != "778899") {
+		w.violated("record %d was approved on the telephone and is %+v", r.No, r.Card)
+	}
+	if r.State == journal.Approved && r.Card != nil && r.Card.Offline && len(r.Advices) != 1 {
+		w.violated("record %d was approved offline and has %d uploads", r.No, len(r.Advices))
 	}
 }

@@ -323,9 +323,11 @@ func (m *machine) buildCard(s *settings) error {
 	}
 	m.later(func() { _ = host.Close() })
 	m.term.Keys, m.term.Acquirer = keys, host
-	m.term.Kernel = txn.Contact{Kernel: emv.New(s.emv)}
+	m.term.Kernel = txn.Contact{Kernel: emv.New(s.emv, emv.WithPending(m.term.Pending))}
+	m.term.Config.Offline, m.term.Config.TerminalType = s.profile.Offline, s.emv.Terminal.Type
 	m.term.Config.SaleTags, m.term.Config.ReversalTags = s.profile.ICC.Sale, s.profile.ICC.Reversal
 	m.term.Config.ReversalTries = s.profile.Reversal.Tries
+	m.term.Config.Advices, m.term.Config.Referral = s.profile.Advices, s.profile.Referral
 	if b := s.board.Reader; b != nil {
 		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{
 			Profile: ccid.Profile(b.Profile), Level: ccid.Level(b.Level), PIN: ccid.PINEntry(b.PINEntry),

@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	done                      from the end of a card sale that is printed back to the idle screen
 //	lost WHAT                 something is wrong with the terminal: second (another posd is started on it), journal (the file is
 //	                          gone), config (an unknown key in posd.toml), board (one in the board file)
+//	edit FILE OLD NEW  every OLD in a file of the run directory becomes NEW; posd reads it when it is switched on
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
 //	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
 func TestStories(t *testing.T) {
@@ -57,7 +58,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"terminal": cmdTerminal, "do": cmdDo, "agree": cmdAgree, "secrets": cmdSecrets,
-			"card": cmdCard, "code": cmdCode, "done": cmdDone, "lost": cmdLost,
+			"card": cmdCard, "code": cmdCode, "done": cmdDone, "lost": cmdLost, "edit": cmdEdit,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[worldKey{}] = &story{}
@@ -236,6 +237,19 @@ func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	path := filepath.Join(theWorld(ts).Dir(), filepath.Base(args[0]))
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if !bytes.Contains(b, []byte(args[1])) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, bytes.ReplaceAll(b, []byte(args[1]), []byte(args[2])), 0o600))
+}
+
 // bookRecord is what agree wants of a journal record.
 type bookRecord struct {
 	No     uint64
@@ -255,6 +269,10 @@ type bookRecord struct {
 	}
 	Printed struct{ Merchant, Customer bool }
 	Told    bool
+	Advices []struct {
+		Kind, State string
+		STAN        uint32
+	}
 }
 
 // cmdAgree holds the four books against each other: invariants 6, 7, 11, 15 and 16 of money safety, on the whole stack.
@@ -300,6 +318,15 @@ func cmdAgree(ts *testscript.TestScript, neg bool, args []string) {
 		} else {
 			money = held[r.STAN]
 			delete(held, r.STAN)
+			for _, a := range r.Advices {
+				if a.Kind == "voice-sale" { // the host has it under the advice's own number
+					money += held[a.STAN]
+					delete(held, a.STAN)
+				}
+				if a.State == "owed" {
+					bad("record %d still owes a %s advice", r.No, a.Kind)
+				}
+			}
 		}
 		want := int64(0)
 		if r.State == "approved" {

@@ -112,17 +112,29 @@ func (c *Client) card(s *setter, entry Entry, pin bool, pan, expiry, psn string,
 	if codes.Expiry {
 		s.optional(14, expiry)
 	}
-	mode := codes.Mode + "2"
-	if pin {
-		mode = codes.Mode + "1"
-	}
-	s.text(22, mode)
-	if codes.ICC && psn != "" {
-		s.text(23, strings.Repeat("0", max(0, 3-len(psn)))+psn)
+	s.text(22, codes.mode(pin))
+	if codes.ICC {
+		s.optional(23, wirePSN(psn))
 	}
 	s.text(25, c.profile.Sale.Condition)
 	s.text(60, fmt.Sprintf("%s%06d%s%s%s%s", c.profile.Sale.Type, batch, networkNone, codes.Capability, codes.Condition, c.profile.Sale.Tail))
 	return codes
+}
+
+// mode is field 22: the way of reading, and whether there was a PIN for the issuer.
+func (e EntryCodes) mode(pin bool) string {
+	if pin {
+		return e.Mode + "1"
+	}
+	return e.Mode + "2"
+}
+
+// wirePSN is a card sequence number in the three digits of field 23, "" when there is none.
+func wirePSN(psn string) string {
+	if psn == "" {
+		return ""
+	}
+	return strings.Repeat("0", max(0, 3-len(psn))) + psn
 }
 
 // buildSale fills the request with 0200: 2C 3 4 11 14C 22 23C 25 26C 35C 41 42 49 52C 53C 55C 60 64.

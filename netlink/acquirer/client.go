@@ -226,7 +226,7 @@ func (c *Client) reply() (Reply, error) {
 	}
 	r := Reply{
 		Code: code, Action: meaning.Action, Text: maps.Clone(meaning.Text), RRN: trimmed(a.Get(37)), Auth: trimmed(a.Get(38)),
-		HostTime: a.Text(12), HostDate: a.Text(13), SettleDate: a.Text(15), ICC: bytes.Clone(a.Get(55)), Requested: c.asked,
+		HostTime: a.Text(12), HostDate: a.Text(13), SettleDate: a.Text(15), Institute: a.Text(32), ICC: bytes.Clone(a.Get(55)), Requested: c.asked,
 	}
 	if f44 := a.Get(44); len(f44) > 0 { // 44.1 and 44.2 have eleven characters each
 		r.Issuer = trimmed(f44[:min(11, len(f44))])

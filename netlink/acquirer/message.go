@@ -76,6 +76,7 @@ const (
 	Retry   // not done, may be tried again later
 	SignOn  // not done, sign on first
 	Capture // decline, and keep the card
+	Refer   // the issuer wants to be called: no yes, whatever comes of the call
 )
 
 // Reply is an answer that was matched to its request (MTI, fields 3, 4, 11, 41, 42) and whose MAC is right.
@@ -90,6 +91,7 @@ type Reply struct {
 	SettleDate string            // field 15, MMDD
 	Issuer     string            // field 44.1
 	Acquirer   string            // field 44.2
+	Institute  string            // field 32, the acquiring institution
 	Scheme     string            // field 63.1
 	ICC        []byte            // field 55
 	Requested  byte              // processing request digit of the header, 0 none, 3 sign on again, ...

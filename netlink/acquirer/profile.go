@@ -25,6 +25,9 @@ type Profile struct {
 	Sale      SaleCodes
 	Entries   map[Entry]EntryCodes
 	Reversal  ReversalCodes
+	Advices   map[AdviceKind]AdviceCodes // those that the acquirer has
+	Offline   OfflineLimits
+	Referral  Referral
 	ICC       ICCTags
 	Responses map[string]Response // by field 39
 	Unknown   Response            // for a code that is not in Responses; "%s" in a text becomes the code
@@ -79,6 +82,12 @@ type ReversalCodes struct {
 	Security   bool            // field 53 is repeated
 	RRN        bool            // field 37 is sent when known
 	Original   bool            // field 61 with batch and STAN of the original is sent
+}
+
+// Referral is what the merchant may do when the issuer wants to be called.
+type Referral struct {
+	Ask  bool          // the cashier calls and types the issuer's code; else the sale is declined, and the words say whom to call
+	Wait time.Duration // for the code
 }
 
 // ICCTags are the data objects of field 55, in the order in which they are sent.

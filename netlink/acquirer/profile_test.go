@@ -16,10 +16,11 @@ func TestShippedResponses(t *testing.T) {
 	p := testProfile(t)
 	actions := map[Action]string{
 		Approve: "00 10 11 A2 A4 A5 A6",
-		Decline: "01 03 05 12 13 14 15 21 22 25 30 38 40 45 51 54 55 57 58 59 61 62 64 65 75 97 A1 A3",
+		Decline: "03 05 12 13 14 15 21 22 25 30 38 40 45 51 54 55 57 58 59 61 62 64 65 75 97 A1 A3",
 		Capture: "04 34 41 43",
 		Retry:   "90 91 92 94 96 98 A7",
 		SignOn:  "77 99 A0",
+		Refer:   "01",
 	}
 	n := 0
 	for action, codes := range actions {
@@ -97,8 +98,8 @@ func TestProfileRefuses(t *testing.T) {
 		{"mode = \"05\"", "mode = \"5\"", "entry.chip.mode must have 2"},
 		{"tries = 3", "tries = 0", "reversal.tries must be"},
 		{"done = [\"00\", \"12\", \"25\"]", "done = []", "reversal.done is missing"},
-		{"\"9F26\"", "\"9F2\"", "icc.sale has"},
-		{"\"9F26\"", "\"XX\"", "icc.sale has"},
+		{"\"9F26\"", "\"9F2\"", ".icc has"},
+		{"\"9F1E\", \"9F10\", \"9F36\", \"DF31\"]", "\"XX\"]", "icc.reversal has"},
 		{"00 = { action = \"approve\"", "00 = { action = \"yes\"", "responses.00 must have an action"},
 		{"00 = { action = \"approve\", zh = \"交易成功\", en = \"Approved\" }", "00 = { action = \"approve\", zh = \"x\" }", "responses.00 must have texts"},
 		{"00 = { action", "000 = { action", "responses.000 must be a code"},

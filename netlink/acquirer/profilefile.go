@@ -75,7 +75,16 @@ type profileFile struct {
 		RRN        bool     `toml:"rrn"`
 		Original   bool     `toml:"original"`
 	} `toml:"reversal"`
-	ICC struct {
+	Referral struct {
+		Action string `toml:"action"`
+		Wait   string `toml:"wait"`
+	} `toml:"referral"`
+	Offline struct {
+		Count int   `toml:"count"`
+		Total int64 `toml:"total"`
+	} `toml:"offline"`
+	Advice map[string]adviceFile `toml:"advice"`
+	ICC    struct {
 		Sale     []string `toml:"sale"`
 		Reversal []string `toml:"reversal"`
 	} `toml:"icc"`
@@ -220,6 +229,7 @@ func (f *profileFile) profile() (*Profile, error) {
 		r.fail("reversal.tries", "must be 1 to 99")
 	}
 	f.entries(&r, p)
+	f.advices(&r, p)
 	f.responses(&r, p)
 	f.spec(&r, p)
 	p.ICC = ICCTags{Sale: tags(&r, "icc.sale", f.ICC.Sale), Reversal: tags(&r, "icc.reversal", f.ICC.Reversal)}
@@ -249,12 +259,12 @@ func (f *profileFile) entries(r *reading, p *Profile) {
 }
 
 func (f *profileFile) responses(r *reading, p *Profile) {
-	actions := map[string]Action{"decline": Decline, "approve": Approve, "retry": Retry, "sign-on": SignOn, "capture": Capture}
+	actions := map[string]Action{"decline": Decline, "approve": Approve, "retry": Retry, "sign-on": SignOn, "capture": Capture, "refer": Refer}
 	read := func(key string, in responseFile) Response {
 		action, ok := actions[in.Action]
 		out := Response{Action: action, Text: map[string]string{"zh": in.Zh, "en": in.En}, Unresolved: in.Action == "unresolved"}
 		if !ok && !out.Unresolved {
-			r.fail(key, "must have an action: approve, decline, retry, sign-on, capture or unresolved")
+			r.fail(key, "must have an action: approve, decline, retry, sign-on, capture, refer or unresolved")
 		}
 		if in.Zh == "" || in.En == "" {
 			r.fail(key, "must have texts \"zh\" and \"en\"")

@@ -48,7 +48,7 @@ func (h *Host) answerTo(r *request, d decision) *answer {
 	set(13, now.Format("0102"))
 	set(32, institution)
 	set(39, d.code)
-	if mti == mtiSale || mti == mtiReversal {
+	if financial(mti) {
 		set(15, now.Format("0102"))
 		set(44, fmt.Sprintf("%-11s%-11s", issuerName, institution))
 		set(63, "CUP")
@@ -60,7 +60,7 @@ func (h *Host) answerTo(r *request, d decision) *answer {
 		set(38, d.auth)
 	}
 	if len(d.issuer) > 0 {
-		set(55, string(tlv.Append(nil, 0x91, d.issuer)))
+		set(55, string(append(tlv.Append(nil, 0x91, d.issuer), d.scripts...)))
 	}
 	for n, v := range d.fields {
 		set(n, v)
@@ -70,7 +70,7 @@ func (h *Host) answerTo(r *request, d decision) *answer {
 	a.head = append(a.head, r.tpdu[0], r.tpdu[3], r.tpdu[4], r.tpdu[1], r.tpdu[2])
 	a.head = append(a.head, r.header[:]...)
 	a.head[tpduSize+2] = a.head[tpduSize+2]&0xF0 | h.requested
-	if t := h.terminals[r.key.TID]; t != nil && !d.unsafe && (mti == mtiSale || mti == mtiReversal) {
+	if t := h.terminals[r.key.TID]; t != nil && !d.unsafe && financial(mti) {
 		a.mak = t.mak
 	}
 	return a

@@ -18,6 +18,7 @@ type decision struct {
 	auth    string // field 38
 	rrn     string // field 37
 	issuer  []byte // value of tag 91
+	scripts []byte // 71 and 72
 	fields  map[int]string
 	unsafe  bool // the terminal's keys are not there or not agreed: the answer has no MAC
 }
@@ -38,6 +39,13 @@ func (h *Host) decide(r *request) decision {
 		return decision{code: "00", outcome: "echo"}
 	case mtiReversal:
 		return h.reverse(r)
+	case mtiNotice:
+		return h.note(r)
+	case mtiVoice:
+		return h.voice(r)
+	}
+	if r.upload() {
+		return h.upload(r)
 	}
 	return h.sell(r)
 }
@@ -48,8 +56,8 @@ func (h *Host) admit(r *request) (decision, bool) {
 		return decision{code: "97", outcome: "refused: terminal unknown", unsafe: true}, false
 	}
 	t := h.terminals[r.key.TID]
-	financial := r.msg.IsMTI(mtiSale) || r.msg.IsMTI(mtiReversal)
-	if financial {
+	money := financial(r.msg.MTI())
+	if money {
 		if t == nil || t.mak == nil {
 			return decision{code: "77", outcome: "refused: not signed on", unsafe: true}, false
 		}
@@ -60,7 +68,7 @@ func (h *Host) admit(r *request) (decision, bool) {
 	if why := r.checkFields(); why != "" {
 		return refuse("30", "%s", why), false
 	}
-	if financial {
+	if money {
 		return decision{}, true
 	}
 	network := r.msg.Text(60)[8:11]
@@ -92,6 +100,10 @@ func (h *Host) sell(r *request) decision {
 	if h.hitLocked(Decline05, mtiSale) {
 		d = refuse("05", "on request of the fault switch")
 	}
+	if h.hitLocked(Refer01, mtiSale) {
+		d = refuse("01", "on request of the fault switch")
+	}
+	s.referred = d.code == "01" || d.code == "02"
 	h.rrn++
 	d.rrn = fmt.Sprintf("%012d", h.rrn)
 	if icc := r.msg.Get(55); icc != nil && h.opt.Issuer != nil {
@@ -102,6 +114,10 @@ func (h *Host) sell(r *request) decision {
 			d.rrn = rrn
 		} else {
 			d.issuer = answer
+			if d.scripts, err = h.scripts(r, a); err != nil {
+				panic(err) // the host's own script
+			}
+			s.scripted = d.scripts != nil
 		}
 	}
 	if d.code == "00" {

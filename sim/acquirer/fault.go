@@ -22,12 +22,16 @@ const (
 	Garbage        = "garbage"         // processed, the answer is a frame of nonsense
 	BadLength      = "bad-length"      // processed, the answer is a length of zero
 	Decline05      = "decline-05"      // refused with 05, no money held
+	Refer01        = "refer-01"        // refused with 01: the issuer wants to be called
 	Unresolved68   = "unresolved-68"   // processed, but the answer says 68: the host does not know
+	Script71       = "script-71"       // the issuer sends a script for before the second cryptogram, whose command does no harm
+	Script72       = "script-72"       // the same for behind it
 )
 
 var faultNames = []string{
 	Down, TLSRefused, CloseBefore, ReplyLost, ReplyLate, HalfReply, SlowBytes, WrongMAC, WrongSTAN, WrongAmount, ForeignReply,
-	DuplicateReply, Garbage, BadLength, Decline05, Unresolved68,
+	DuplicateReply, Garbage, BadLength, Decline05, Refer01, Unresolved68, Script71,
+	Script72,
 }
 
 // Fault is a way in which the host misbehaves.

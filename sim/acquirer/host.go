@@ -33,11 +33,13 @@ const (
 // Account is a card that the host knows.
 type Account struct {
 	PAN     string
-	PSN     string // two digits, "" any
-	Expiry  string // YYMM
-	PIN     string // "" when the account has none: any PIN block is refused with 55
-	Balance int64  // minor units
-	Code    string // when not empty, every request is refused with this code
+	PSN     string   // two digits, "" any
+	Expiry  string   // YYMM
+	PIN     string   // "" when the account has none: any PIN block is refused with 55
+	Balance int64    // minor units
+	Code    string   // when not empty, every request is refused with this code
+	Before  []string // commands of the script 71 that goes with every answer, by the names of Options.Scripts
+	After   []string // of the script 72
 }
 
 // Issuer checks cryptograms and answers them, as the card's bank does.
@@ -49,16 +51,18 @@ type Issuer interface {
 
 // Options are what a Host is made of.
 type Options struct {
-	Listen   string           // address to listen on; "" is 127.0.0.1:0
-	TMK      []byte           // terminal master key, 16 bytes: the working keys travel under it
-	TID, MID string           // the only terminal that is known; both empty: any
-	Accounts []Account        // copied
-	Issuer   Issuer           // nil: cryptograms are not checked and not answered
-	Trace    sim.Tracer       // decoded messages, secrets masked
-	Now      func() time.Time // the host's clock, for fields 12 and 13 and for expiry; nil is time.Now
-	Rand     io.Reader        // working keys; nil is crypto/rand
-	LateBy   time.Duration    // how late "reply-late" answers; 0 is DefaultLateBy
-	SlowBy   time.Duration    // pause before each byte under "slow-bytes"; 0 is DefaultSlowBy
+	Listen   string    // address to listen on; "" is 127.0.0.1:0
+	TMK      []byte    // terminal master key, 16 bytes: the working keys travel under it
+	TID, MID string    // the only terminal that is known; both empty: any
+	Accounts []Account // copied
+	Issuer   Issuer    // nil: cryptograms are not checked and not answered
+	// Scripts builds an issuer script for the card that sent icc (field 55): template 71 or 72 with the named commands. nil: no scripts.
+	Scripts func(template byte, pan, psn string, icc []byte, commands []string) ([]byte, error)
+	Trace   sim.Tracer       // decoded messages, secrets masked
+	Now     func() time.Time // the host's clock, for fields 12 and 13 and for expiry; nil is time.Now
+	Rand    io.Reader        // working keys; nil is crypto/rand
+	LateBy  time.Duration    // how late "reply-late" answers; 0 is DefaultLateBy
+	SlowBy  time.Duration    // pause before each byte under "slow-bytes"; 0 is DefaultSlowBy
 }
 
 // Host is the acquirer. Its methods may be called from any goroutine.
@@ -69,6 +73,7 @@ type Host struct {
 	accounts  map[string]*account
 	terminals map[string]*terminal
 	sales     map[Key]*sale
+	notices   map[Key]notice
 	ledger    []Entry
 	rrn       uint32
 	requested byte
@@ -113,7 +118,7 @@ func New(opt Options) *Host {
 		opt.Listen = "127.0.0.1:0"
 	}
 	h := &Host{
-		opt: opt, accounts: map[string]*account{}, terminals: map[string]*terminal{}, sales: map[Key]*sale{},
+		opt: opt, accounts: map[string]*account{}, terminals: map[string]*terminal{}, sales: map[Key]*sale{}, notices: map[Key]notice{},
 		conns: map[net.Conn]bool{}, address: opt.Listen,
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())

@@ -38,6 +38,12 @@ type sale struct {
 	minor    int64
 	held     int64 // minor units that the host holds for the merchant
 	reversed bool
+	scripted bool   // the answer held scripts
+	uploaded bool   // the card had approved it already
+	rrn      string // of an upload
+	referred bool   // the answer was that the issuer wants to be called
+	advised  bool   // and on the telephone it said yes
+	original Key    // of a sale approved on the telephone
 }
 
 // Ledger returns every request seen so far. Raw holds secrets: it is for comparing, not for showing.

@@ -17,8 +17,23 @@ import (
 const (
 	mtiSale     = "0200"
 	mtiReversal = "0400"
+	mtiNotice   = "0620"
+	mtiVoice    = "0220"
 	mtiSignOn   = "0800"
 	mtiManage   = "0820"
+)
+
+// financial tells whether a request is about money or a card, so that it has a MAC.
+func financial(mti string) bool {
+	return mti == mtiSale || mti == mtiReversal || mti == mtiNotice || mti == mtiVoice
+}
+
+// Values of field 60.1.
+const (
+	typeSale   = "22"
+	typeUpload = "36" // approved by the card, without the host
+	typeVoice  = "30" // approved by the issuer on the telephone
+	typeManage = "00"
 )
 
 const (
@@ -88,6 +103,8 @@ type fieldSet struct{ must, may []int }
 var fieldSets = map[string]fieldSet{
 	mtiSale:     {must: []int{3, 4, 11, 22, 25, 41, 42, 49, 60, 64}, may: []int{2, 14, 23, 26, 35, 36, 52, 53, 55, 59}},
 	mtiReversal: {must: []int{3, 4, 11, 22, 25, 39, 41, 42, 49, 60, 64}, may: []int{2, 14, 23, 26, 38, 52, 53, 55, 61}},
+	mtiNotice:   {must: []int{2, 3, 4, 11, 22, 41, 42, 49, 55, 60, 61, 64}, may: []int{23, 25, 32, 37, 38}},
+	mtiVoice:    {must: []int{2, 3, 4, 11, 22, 25, 38, 41, 42, 49, 60, 61, 63, 64}, may: []int{14, 48}},
 	mtiSignOn:   {must: []int{11, 41, 42, 60, 63}, may: []int{62}},
 	mtiManage:   {must: []int{41, 42, 60}, may: []int{11}},
 }
@@ -114,7 +131,7 @@ func (r *request) checkFields() string {
 		return "field 60 is too short"
 	}
 	switch r.msg.MTI() {
-	case mtiSale, mtiReversal:
+	case mtiSale, mtiReversal, mtiNotice, mtiVoice:
 		return r.checkFinancial()
 	}
 	return ""
@@ -132,8 +149,14 @@ func (r *request) checkFinancial() string {
 		return "field 4 is zero"
 	case m.Text(49) != "156":
 		return "field 49 is not 156"
-	case m.Text(60)[:2] != "22":
+	case m.IsMTI(mtiNotice) && (m.Text(60)[:2] != typeManage || m.Text(60)[8:11] != "951"):
+		return "field 60 is not that of a script notice"
+	case m.IsMTI(mtiVoice) && (m.Text(60)[:2] != typeVoice || len(m.Text(61)) != 18 || m.Text(61)[16:] != "01"):
+		return "fields 60 and 61 are not those of a sale approved on the telephone"
+	case m.IsMTI(mtiReversal) && m.Text(60)[:2] != typeSale, m.IsMTI(mtiSale) && m.Text(60)[:2] != typeSale && !r.upload():
 		return "field 60.1 is not that of a sale"
+	case r.upload() && (m.Has(26) || m.Has(35) || m.Has(36) || m.Has(52) || m.Has(53)):
+		return "track data or PIN in an upload"
 	case len(m.Get(60)) < 13:
 		return "field 60 has no 60.4 and 60.5"
 	case chip && !m.Has(55) && m.IsMTI(mtiSale):
@@ -146,6 +169,8 @@ func (r *request) checkFinancial() string {
 		return ""
 	case r.pan == "":
 		return "there is no card number"
+	case m.IsMTI(mtiNotice), m.IsMTI(mtiVoice), r.upload():
+		return "" // field 22 repeats whether there was a PIN, which is not kept
 	case m.Has(2) && m.Has(35) && !strings.HasPrefix(m.Text(35), m.Text(2)+"D"):
 		return "fields 2 and 35 name different cards"
 	case m.Has(52) != (mode[2] == '1'):
@@ -156,6 +181,11 @@ func (r *request) checkFinancial() string {
 		return "field 26 without field 52"
 	}
 	return ""
+}
+
+// upload tells whether this is the upload of a sale that the card has approved.
+func (r *request) upload() bool {
+	return r.msg.IsMTI(mtiSale) && len(r.msg.Get(60)) >= 2 && r.msg.Text(60)[:2] == typeUpload
 }
 
 func isTLV(b []byte) bool {

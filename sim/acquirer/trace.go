@@ -17,7 +17,7 @@ var hiddenTags = map[tlv.Tag]bool{0x5A: true, 0x57: true, 0x56: true, 0x9F6B: tr
 
 var titles = map[string]string{
 	"0200": "sale", "0210": "sale answer", "0400": "reversal", "0410": "reversal answer", "0800": "sign-on", "0810": "sign-on answer",
-	"0820": "echo", "0830": "echo answer",
+	"0220": "voice sale", "0230": "voice sale answer", "0820": "echo", "0830": "echo answer", "0620": "script notice", "0630": "script notice answer",
 }
 
 func summary(m *iso8583.Message) string {

@@ -146,6 +146,8 @@ var faultNames = map[string]Words{
 	"acquirer.foreign-reply": {"他机应答", "reply for another"}, "acquirer.duplicate-reply": {"重复应答", "reply twice"},
 	"acquirer.garbage": {"应答乱码", "garbage reply"}, "acquirer.bad-length": {"长度为零", "empty reply"},
 	"acquirer.decline-05": {"拒绝 05", "declines, 05"}, "acquirer.unresolved-68": {"主机超时 68", "host timed out, 68"},
+	"acquirer.refer-01": {"联系发卡行 01", "call issuer, 01"}, "acquirer.script-71": {"下发脚本 71", "script 71"},
+	"acquirer.script-72": {"下发脚本 72", "script 72"},
 
 	"alipay.down": {"网关宕机", "gateway down"}, "alipay.reply-lost": {"应答丢失", "reply lost"}, "alipay.reply-late": {"应答迟到", "reply late"},
 	"alipay.request-lost": {"请求丢失", "request lost"}, "alipay.bad-signature": {"签名错误", "bad signature"},

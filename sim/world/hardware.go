@@ -81,7 +81,8 @@ func newHardware(w *World) (*hardware, error) {
 		accounts = append(accounts, acquirer.Account{PAN: a.PAN, PSN: a.PSN, Expiry: a.Expiry, PIN: a.PIN, Balance: a.Balance, Code: a.Code})
 	}
 	h.host = acquirer.New(acquirer.Options{
-		TMK: tmk, TID: terminalID, MID: merchantID, Accounts: accounts, Issuer: card.Issuer{}, Trace: trace, LateBy: w.lateBy(),
+		TMK: tmk, TID: terminalID, MID: merchantID, Accounts: accounts, Issuer: card.Issuer{}, Scripts: issuerScript, Trace: trace,
+		LateBy: w.lateBy(),
 	})
 	if h.hostAddr, err = h.host.Start(); err != nil {
 		return h, fmt.Errorf("the acquirer: %w", err)
