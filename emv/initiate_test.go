@@ -49,7 +49,6 @@ func TestGPOClauses(t *testing.T) {
 	}{
 		{"10.1 without a PDOL", "", "80A8000002830000", "800A 7D00 08010100 10010101 9000", false, nil},
 		{"10.1 with a PDOL", "9F1A029F33035F2A02", "80A80000098307 0156E068C80156 00", "800A 7D00 08010100 10010101 9000", false, nil},
-		{"10.1 an empty PDOL", "", "80A8000002830000", "8006 7D00 08010100 9000", false, nil},
 		{"10.1 format 2", "", "80A8000002830000", "770A 82027D00 940408010100 9000", false, nil},
 		{"10.1 format 2 with an object of the card's own", "", "80A8000002830000", "770E 82027D00 940408010100 DF010155 9000", false, nil},
 		{"10.1 conditions of use not satisfied", "", "80A8000002830000", "6985", true, nil},
@@ -64,6 +63,33 @@ func TestGPOClauses(t *testing.T) {
 		{"another template", "", "80A8000002830000", "7006 82027D00 9000", false, ErrBadCard},
 		{"a length beyond the answer", "", "80A8000002830000", "8010 7D00 9000", false, ErrBadCard},
 		{"bytes behind the template", "", "80A8000002830000", "8006 7D00 08010100 5A0147 9000", false, ErrBadCard},
+		{"6.5.8.4 format 1 in a length of two bytes", "", "80A8000002830000", "808106 7D00 08010100 9000", false, nil},
+		{"6.5.8.4 format 2 in a length of three bytes", "", "80A8000002830000", "7782000A 82027D00 940408010100 9000", false, nil},
+		{"6.5.8.4 format 2, the objects in another order", "", "80A8000002830000", "770A 940408010100 82027D00 9000", false, nil},
+		{"B1 zeros within format 2", "", "80A8000002830000", "770D 00 82027D00 0000 940408010100 9000", false, nil},
+		{"B1 zeros beside the template", "", "80A8000002830000", "00 8006 7D00 08010100 00 9000", false, nil},
+		{"7.5 format 2 with a cryptogram that is not asked for", "", "80A8000002830000", "7711 82027D00 940408010100 9F270140 9F2600 9000", false, nil},
+		{"7.5 format 2 with two AFLs", "", "80A8000002830000", "7710 82027D00 940408010100 940408010100 9000", false, ErrBadCard},
+		{"7.5 format 2 with an AIP of three bytes", "", "80A8000002830000", "770B 82037D0000 940408010100 9000", false, ErrBadCard},
+		{"7.5 format 2 within format 2", "", "80A8000002830000", "770C 770A 82027D00 940408010100 9000", false, ErrBadCard},
+		{"6.5.8.4 format 1 that is empty", "", "80A8000002830000", "8000 9000", false, ErrBadCard},
+		{"6.5.8.4 format 1 of five bytes", "", "80A8000002830000", "8005 7D00 080101 9000", false, ErrBadCard},
+		{"8.1 6283 with data", "", "80A8000002830000", "8006 7D00 08010100 6283", false, ErrBadCard},
+		{"8.1 6300", "", "80A8000002830000", "6300", false, ErrBadCard},
+		{"8.1 6A81", "", "80A8000002830000", "6A81", false, ErrBadCard},
+		{"6.3.5 61xx does not reach the application layer", "", "80A8000002830000", "6106", false, ErrBadCard},
+		{"6.3.5 6Cxx does not reach the application layer", "", "80A8000002830000", "6C06", false, ErrBadCard},
+		{"10.1 an empty PDOL is a PDOL", "-", "80A8000002830000", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for tags that are not known", "DF0103 9F5002", "80A80000078305 0000000000 00", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for a template", "BF0C03", "80A80000058303 000000 00", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for the amount in five bytes", "9F0205", "80A80000078305 0000012345 00", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for the amount in seven bytes", "9F0207", "80A80000098307 00000000012345 00", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for what a card keeps to itself", "5A08", "80A800000A8308 0000000000000000 00", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for nothing", "9A00", "80A8000002830000", "8006 7D00 08010100 9000", false, nil},
+		{"5.4 a PDOL for the same object twice", "9C019C01", "80A80000048302 0000 00", "8006 7D00 08010100 9000", false, nil},
+		{"a PDOL for 255 bytes a hundred and twenty-six times", strings.Repeat("9AFF", 126), "", "", false, ErrBadCard},
+		{"a PDOL of endless tags", "1FFFFFFFFFFF01", "", "", false, ErrBadCard},
+		{"a PDOL with padding", "9A0300", "", "", false, ErrBadCard},
 		{"a PDOL cut off", "9F1A", "", "", false, ErrBadCard},
 		{"a PDOL that asks for more than a command holds", "9AFF9A01", "", "", false, ErrBadCard},
 		{"a PDOL that asks for as much as a command holds", "9A039AF9", "80A80000FF83 81FC 260314" + strings.Repeat("00", 246) + "260314 00", "8006 7D00 08010100 9000", false, nil},
@@ -75,7 +101,7 @@ func TestGPOClauses(t *testing.T) {
 			}
 			s := ready(t, card)
 			if c.pdol != "" {
-				s.icc.Set(tagPDOL, unhex(c.pdol))
+				s.icc.Set(tagPDOL, unhex(strings.Trim(c.pdol, "-")))
 			}
 			again, err := s.initiate(t.Context())
 			card.done()
@@ -186,6 +212,87 @@ func TestAFLClauses(t *testing.T) {
 	s.icc.Set(tagAFL, unhex("08010300"))
 	if err := s.readRecords(t.Context()); !errors.Is(err, ErrBadCard) {
 		t.Errorf("record limit: %v", err)
+	}
+}
+
+// 10.2: which records are read, in which order, and what of them is authenticated (10.3).
+func TestAFLReadingClauses(t *testing.T) {
+	mandatory := "5A08" + testPAN + "5F2403301231 8C039F3704 8D039F3704"
+	rec := func(p1, p2 string, content string) [2]string {
+		return [2]string{"00B2" + p1 + p2 + "00", hex.EncodeToString(sw(obj(tagRecord, content), 0x9000))}
+	}
+	raw := func(p1, p2 string, answer string) [2]string { return [2]string{"00B2" + p1 + p2 + "00", answer} }
+	for _, c := range []struct {
+		name, afl string
+		pairs     [][2]string
+		signed    string
+		broken    bool
+		err       error
+	}{
+		{"10.2 from left to right, in order of records", "10020301 08010100", [][2]string{rec("02", "14", mandatory), rec("03", "14", "9F42020156"), rec("01", "0C", "5F340101")}, mandatory, false, nil},
+		{"10.2 the same file twice", "08010101 08020201", [][2]string{rec("01", "0C", mandatory), rec("02", "0C", "5F340101")}, mandatory + "5F340101", false, nil},
+		{"10.2 the same record twice brings its objects twice", "08010100 08010100", [][2]string{rec("01", "0C", mandatory), rec("01", "0C", mandatory)}, "", false, ErrBadCard},
+		{"6.3.6 the low bits of the SFI byte are not looked at", "0F010101", [][2]string{rec("01", "0C", mandatory)}, mandatory, false, nil},
+		{"10.2 record 255", "08FFFF00", [][2]string{rec("FF", "0C", mandatory)}, "", false, nil},
+		{"10.2 SFI 30", "08010100 F0010101", [][2]string{rec("01", "0C", mandatory), raw("01", "F4", "70005F9000")}, "70005F", true, nil},
+		{"10.3 SFI 10 without, SFI 11 with tag and length", "50010101 58010101", [][2]string{rec("01", "54", mandatory), rec("01", "5C", "5F340101")}, mandatory + "7004" + "5F340101", false, nil},
+		{"10.3 the first records of an entry are signed", "08010201", [][2]string{rec("01", "0C", mandatory), rec("02", "0C", "5F340101")}, mandatory, false, nil},
+		{"10.3 a signed record of SFI 11 that is no template", "08010100 58010101", [][2]string{rec("01", "0C", mandatory), raw("01", "5C", "5F3401019000")}, "5F340101", true, nil},
+		{"10.3 unknown objects are authenticated though not kept", "08010101", [][2]string{rec("01", "0C", mandatory+"DF010155 9F500100")}, mandatory + "DF010155 9F500100", false, nil},
+		{"10.3 lengths that are not minimal are authenticated as sent", "08010101", [][2]string{rec("01", "0C", mandatory+"5F34820001 01")}, mandatory + "5F3482000101", false, nil},
+		{"10.2 READ RECORD 6A83", "08010200", [][2]string{rec("01", "0C", mandatory), raw("02", "0C", "6A83")}, "", false, ErrBadCard},
+		{"10.2 READ RECORD 6283 with data", "08010100", [][2]string{raw("01", "0C", "7000 6283")}, "", false, ErrBadCard},
+		{"10.2 READ RECORD 6985 leads to no other application", "08010100", [][2]string{raw("01", "0C", "6985")}, "", false, ErrBadCard},
+		{"an answer of 259 bytes", "08010100", [][2]string{raw("01", "0C", strings.Repeat("00", 257)+"9000")}, "", false, ErrBadCard},
+		{"no answer", "08010100", [][2]string{raw("01", "0C", "")}, "", false, ErrBadCard},
+		{"an answer of one byte", "08010100", [][2]string{raw("01", "0C", "90")}, "", false, ErrBadCard},
+		{"7.1 a record as long as an answer can be", "08010101", [][2]string{rec("01", "0C", mandatory+strings.Repeat("00", 253-len(unhex(mandatory))))}, mandatory + strings.Repeat("00", 253-len(unhex(mandatory))), false, nil},
+		{"templates sixty deep within a record are passed over", "08010100", [][2]string{rec("01", "0C", mandatory+nested(0x77, 60))}, "", false, nil},
+		{"7.2 the PAN with the bit of a template is no PAN", "08010100", [][2]string{rec("01", "0C", "7A"+mandatory[2:])}, "", false, ErrBadCard},
+		{"7.5 CDOL1 twice, with other contents", "08010200", [][2]string{rec("01", "0C", mandatory), rec("02", "0C", "8C039F0206")}, "", false, ErrBadCard},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			card := script(t, c.pairs...)
+			s := ready(t, card)
+			s.icc.Set(tagAFL, unhex(c.afl))
+			err := s.readRecords(t.Context())
+			card.done()
+			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Fatalf("error %v, want %v", err, c.err)
+			}
+			if err == nil && (!bytes.Equal(s.signed, unhex(c.signed)) || s.signedBroken != c.broken) {
+				t.Errorf("authenticated: %X, broken %v; want %s, %v", s.signed, s.signedBroken, c.signed, c.broken)
+			}
+		})
+	}
+}
+
+// Book 2, 5.1.1; Book 3, 10.3: the tag list may name the AIP and nothing else.
+func TestTagListClauses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		list string // "-" for none
+		want string
+		ok   bool
+	}{
+		{"no list", "-", "AABB", true},
+		{"the AIP", "82", "AABB7D00", true},
+		{"an empty list", "", "", false},
+		{"the AIP twice", "8282", "", false},
+		{"another object", "5A", "", false},
+		{"the AIP and another object", "829F42", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := ready(t, script(t))
+			s.signed, s.aip = unhex("AABB"), [2]byte{0x7D, 0}
+			if c.list != "-" {
+				s.icc.Set(tagSDATagList, unhex(c.list))
+			}
+			got, ok := s.staticData()
+			if ok != c.ok || ok && !bytes.Equal(got, unhex(c.want)) {
+				t.Errorf("%X, %v; want %s, %v", got, ok, c.want, c.ok)
+			}
+		})
 	}
 }
 

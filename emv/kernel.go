@@ -55,7 +55,7 @@ type PINRequest struct {
 	Amount money.Amount
 }
 
-// PINOutcome is what came of a PIN entry (Book 4, 6.3.4.5).
+// PINOutcome is what came of a PIN entry (Book 3, 10.5.1 and 10.5.2; Book 4, 6.3.4.3).
 type PINOutcome uint8
 
 // Outcomes of a PIN entry.

@@ -89,7 +89,7 @@ type Session struct {
 
 var _ Data = (*Session)(nil)
 
-// Start runs a transaction from application selection to the first GENERATE AC (Book 3, figure 7) and returns the session with its
+// Start runs a transaction from application selection to the first GENERATE AC (Book 3, 8.2) and returns the session with its
 // outcome: Approved or Declined offline, or Online. An error, an *Error unless the parameters or the request were unusable, means
 // that there is no outcome: the transaction is over and nothing was approved.
 func (k *Kernel) Start(ctx context.Context, card Card, req Request, holder Cardholder) (*Session, error) {

@@ -3,14 +3,15 @@
 //
 // Everything here reads bytes that a card or a host has chosen. Decoding is bounded by the length of its input, descends at most
 // MaxDepth levels and does not recurse; values are slices of the input, never copies. Indefinite lengths (80) and tags of more than
-// four bytes are refused; padding bytes 00 and FF between objects are skipped and lengths need not be minimal (Book 3, Annex B.1
-// and B.2). The package knows names and formats of data objects but not their meaning.
+// four bytes are refused. Zeros between objects are skipped and lengths need not be minimal (Book 3, Annexes B1 and B2); FF between
+// objects is skipped too, as ISO/IEC 7816-4 once had it, so no tag begins with it. The package knows names and formats of data
+// objects but not their meaning.
 package tlv
 
 // Tag is a BER-TLV tag as the number its bytes spell, first byte most significant: 0x9F02, 0x5A, 0xDF8117.
 type Tag uint32
 
-// Constructed tells whether the value of the object is itself a list of objects (Book 3, B.1, bit 6 of the first byte).
+// Constructed tells whether the value of the object is itself a list of objects (Book 3, B1, bit 6 of the first byte).
 func (t Tag) Constructed() bool {
 	for t > 0xFF {
 		t >>= 8

@@ -94,7 +94,7 @@ func (d *Decoder) Err() error {
 	return d.err
 }
 
-// readLength reads a definite length (Book 3, B.2). EMV uses up to three bytes; four are read so that an absurd length is reported
+// readLength reads a definite length (Book 3, B2). EMV uses up to three bytes; four are read so that an absurd length is reported
 // as such.
 func readLength(b []byte) (length uint64, n int, why string) {
 	if len(b) == 0 {

@@ -195,7 +195,7 @@ func TestTag(t *testing.T) {
 		{0x9F02, "9F02", true, false},
 		{0xBF0C, "BF0C", true, true},
 		{0xDF8117, "DF8117", true, false},
-		{0xFF8106, "FF8106", false, true}, // FF is padding (Book 3, B.1)
+		{0xFF8106, "FF8106", false, true}, // FF is padding (Book 3, B1, note)
 		{0x00, "00", false, false},
 		{0xFF, "FF", false, true},
 		{0x9F, "9F", false, false},
