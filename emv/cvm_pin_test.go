@@ -446,3 +446,84 @@ func TestEncipheredPINTransaction(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOfflinePIN walks arbitrary CVM Lists with a card and a PIN pad that answer what they like: it must end, and nobody is verified
+// by a PIN unless the card has said 9000 to one that was entered.
+func FuzzOfflinePIN(f *testing.F) {
+	f.Add(unhex("41004400 1F00"), unhex("9F1701039000"), unhex(challenge+"9000"), unhex("0063C2 009000"), byte(0xF8))
+	f.Add(unhex("4300 4500 1E00"), unhex("6A88"), unhex("6D00"), unhex("016983 0063C0 026300"), byte(0xB8))
+	f.Add(unhex("0100"), unhex("9F1701009000"), []byte(nil), unhex("009000"), byte(0xF8))
+	f.Fuzz(func(t *testing.T, rules, tries, chal, pad []byte, caps byte) {
+		card := cardFunc(func(capdu []byte) []byte {
+			if capdu[1] == 0xCA {
+				return tries
+			}
+			return chal
+		})
+		p := &fuzzPad{script: pad}
+		s := loaded(t, newChip(), card, p, caps)
+		s.icc.Set(tagCVMList, append(make([]byte, 8), rules...))
+		err := s.verifyCardholder(t.Context())
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Step != StepCVM) {
+			t.Fatal(err)
+		}
+		if p.asks > maxPINEntries*(len(rules)/2+1) {
+			t.Fatalf("asked %d times", p.asks)
+		}
+		switch s.cvm[0] & 0x3F {
+		case cvmPlainPIN, cvmEncipheredPIN:
+			if (s.cvm[2] == cvmSuccessful) != (err == nil && p.last == entered(0x9000)) {
+				t.Fatalf("results %X, the pad's last word %v, %v", s.cvm, p.last, err)
+			}
+		case cvmPlainPINSign, cvmEncipheredPINSign:
+			if s.signature != (err == nil && p.last == entered(0x9000)) || s.cvm[2] == cvmSuccessful {
+				t.Fatalf("results %X, signature %v, the pad's last word %v, %v", s.cvm, s.signature, p.last, err)
+			}
+		}
+	})
+}
+
+// fuzzPad takes its answers from a tape: one byte of outcome, two of status.
+type fuzzPad struct {
+	person
+	script []byte
+	asks   int
+	last   OfflinePINAnswer
+}
+
+func (p *fuzzPad) OfflinePIN(context.Context, OfflinePINRequest) (OfflinePINAnswer, error) {
+	p.asks++
+	p.last = OfflinePINAnswer{Outcome: PINPadFailed}
+	if len(p.script) >= 3 {
+		p.last = OfflinePINAnswer{Outcome: PINOutcome(p.script[0]), SW: uint16(p.script[1])<<8 | uint16(p.script[2])}
+		p.script = p.script[3:]
+	}
+	return p.last, nil
+}
+
+// FuzzPINKey has the issuer certify arbitrary fields and keys.
+func FuzzPINKey(f *testing.F) {
+	key := keys()["icc768"]
+	head := append(unhex("04"+testPAN+"FFFF 1230 000003 01 01"), byte(len(key.modulus)), byte(len(key.exp)))
+	f.Add(head, key.modulus, []byte(nil), key.exp)
+	f.Add(head, key.modulus[:40], key.modulus[40:], key.exp)
+	f.Add([]byte{4}, []byte{1}, []byte{1}, []byte{3})
+	f.Fuzz(func(t *testing.T, head, part, rest, exp []byte) {
+		c := newChip()
+		c.build()
+		issuer := keys()[c.issuer]
+		head = append(head, make([]byte, 20)...)[:20]
+		part = part[:min(len(part), len(issuer.modulus)-42)]
+		s := loaded(t, c, script(t), &pinHolder{}, 0xF8)
+		s.icc.Set(tagPINCert, issuer.seal(head, part, nil, rest, exp))
+		s.icc.Set(tagPINExp, exp)
+		if len(rest) > 0 {
+			s.icc.Set(tagPINRest, rest)
+		}
+		k, ok := s.pinKey()
+		if ok && (k.size != int(head[18]) || k.size < minKeyLen || k.size > maxKeyLen || len(k.n.Bytes()) != k.size || !bytes.Equal(k.e.Bytes(), exp)) {
+			t.Fatalf("key of %d bytes from head %X", k.size, head)
+		}
+	})
+}
