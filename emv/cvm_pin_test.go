@@ -453,6 +453,8 @@ func FuzzOfflinePIN(f *testing.F) {
 	f.Add(unhex("41004400 1F00"), unhex("9F1701039000"), unhex(challenge+"9000"), unhex("0063C2 009000"), byte(0xF8))
 	f.Add(unhex("4300 4500 1E00"), unhex("6A88"), unhex("6D00"), unhex("016983 0063C0 026300"), byte(0xB8))
 	f.Add(unhex("0100"), unhex("9F1701009000"), []byte(nil), unhex("009000"), byte(0xF8))
+	c := newChip()
+	c.build()
 	f.Fuzz(func(t *testing.T, rules, tries, chal, pad []byte, caps byte) {
 		card := cardFunc(func(capdu []byte) []byte {
 			if capdu[1] == 0xCA {
@@ -461,7 +463,7 @@ func FuzzOfflinePIN(f *testing.F) {
 			return chal
 		})
 		p := &fuzzPad{script: pad}
-		s := loaded(t, newChip(), card, p, caps)
+		s := loaded(t, c, card, p, caps)
 		s.icc.Set(tagCVMList, append(make([]byte, 8), rules...))
 		err := s.verifyCardholder(t.Context())
 		var e *Error
@@ -506,13 +508,14 @@ func (p *fuzzPad) OfflinePIN(context.Context, OfflinePINRequest) (OfflinePINAnsw
 func FuzzPINKey(f *testing.F) {
 	key := keys()["icc768"]
 	head := append(unhex("04"+testPAN+"FFFF 1230 000003 01 01"), byte(len(key.modulus)), byte(len(key.exp)))
-	f.Add(head, key.modulus, []byte(nil), key.exp)
-	f.Add(head, key.modulus[:40], key.modulus[40:], key.exp)
+	f.Add(append(head[:18:18], 60, 1), bytes.Repeat([]byte{0xC1}, 60), []byte(nil), []byte{3})
+	f.Add(head, key.modulus[:86], key.modulus[86:], key.exp)
 	f.Add([]byte{4}, []byte{1}, []byte{1}, []byte{3})
+	c := newChip()
+	c.issuer, c.icc = "issuer1024", ""
+	c.build()
+	issuer := keys()[c.issuer]
 	f.Fuzz(func(t *testing.T, head, part, rest, exp []byte) {
-		c := newChip()
-		c.build()
-		issuer := keys()[c.issuer]
 		head = append(head, make([]byte, 20)...)[:20]
 		part = part[:min(len(part), len(issuer.modulus)-42)]
 		s := loaded(t, c, script(t), &pinHolder{}, 0xF8)
