@@ -178,6 +178,7 @@ func TestOfflinePINClauses(t *testing.T) {
 		{"Book 2, 7.2: the card could not recover the block, 6984, then the PIN in the clear", all, "4400 0100", pairs{{getTries, "6A88"}, chal, {getTries, "6A88"}}, answers{entered(0x6984), entered(0x9000)}, "-1e -1", "010002", limit, unsigned, nil},
 		{"Book 3, 6.5.12.5: after 63C0 no other rule asks for a PIN that the card will not take", all, "4100 4400 1F00", pairs{{getTries, "6A88"}}, answers{entered(0x63C0)}, "-1", "1F0002", limit, unsigned, nil},
 		{"Book 3, 8.1: any other status of VERIFY ends the transaction, 6A80", all, "4100 1F00", pairs{tries("03")}, answers{entered(0x6A80)}, "3", "", 0, unsigned, ErrBadCard},
+		{"Book 3, 10.5.1: 9001 is not 9000", all, "4100 1F00", pairs{tries("03")}, answers{entered(0x9001)}, "3", "", 0, unsigned, ErrBadCard},
 		{"Book 3, 8.1: 6300 without a counter ends the transaction", all, "4100 1F00", pairs{tries("03")}, answers{entered(0x6300)}, "3", "", 0, unsigned, ErrBadCard},
 		{"Book 3, 8.1: 6985 ends the transaction", all, "4100 1F00", pairs{tries("03")}, answers{entered(0x6985)}, "3", "", 0, unsigned, ErrBadCard},
 		{"Book 3, 8.1: 6283 is no answer to VERIFY", all, "4100 1F00", pairs{tries("03")}, answers{entered(0x6283)}, "3", "", 0, unsigned, ErrBadCard},

@@ -447,6 +447,7 @@ func TestObjectsThatAreNotKept(t *testing.T) {
 		{tagScriptCommand, false, false},
 		{tagScriptID, false, false},
 		{0x89, false, false},
+		{0x5F57, false, false},
 		{0x99, false, false},
 		{0xBF0C, false, false},
 		{0x9F50, false, false}, // a payment system's own, not known here

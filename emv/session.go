@@ -231,7 +231,7 @@ func (s *Session) reset(app *Application) {
 func ofTerminal(t tlv.Tag) bool {
 	switch t {
 	case tagAmountBinary, tagAmount, tagOther, tagOtherBinary, tagScriptCommand, 0x89, tagARC, tagIssuerAuth, tagTVR, tagTCHash,
-		tagDate, tagTSI, tagType, 0x99, tagCurrency, tagExponent, tagAcquirerID, tagAID, tagVersion, tagCategory, tagMerchantID,
+		tagDate, tagTSI, tagType, 0x99, tagCurrency, tagExponent, 0x5F57, tagAcquirerID, tagAID, tagVersion, tagCategory, tagMerchantID,
 		tagScriptID, tagCountry, tagFloorLimit, tagTerminalID, 0x9F1D, tagIFDSerial, tagTime, tagCAIndexTerm, 0x9F30, tagCapabilities,
 		tagCVMResults, tagTerminalType, tagUN, tagEntryMode, 0x9F3A, 0x9F3C, 0x9F3D, tagAdditional, tagCounter, tagMerchantName, 0x9F5B,
 		tagScriptResults:
