@@ -51,6 +51,7 @@ func (s *Session) selectApplication(ctx context.Context, sel *selection) error {
 // choose picks one of the candidates (12.4, steps 2 to 5): the cardholder does, or the terminal where there is nothing to choose, or
 // nobody to ask. Once the cardholder has chosen, nothing is taken behind their back.
 func (s *Session) choose(ctx context.Context, sel *selection) (int, error) {
+	spoken := s.preferLanguage(sel.language)
 	needsConfirmation := func(c candidate) bool { return priorityConfirmation.in([]byte{c.Priority}) }
 	if s.k.noChoice {
 		i := slices.IndexFunc(sel.list, func(c candidate) bool { return !needsConfirmation(c) })
@@ -63,7 +64,6 @@ func (s *Session) choose(ctx context.Context, sel *selection) (int, error) {
 		return 0, nil
 	}
 	offer := make([]Candidate, len(sel.list))
-	spoken := s.preferLanguage(sel.language)
 	for j := range sel.list {
 		offer[j] = sel.list[j].Candidate
 		spoken = spoken || s.preferLanguage(sel.list[j].language)
