@@ -17,6 +17,9 @@ type CardInfo struct {
 	Scheme string    `json:"scheme"`
 	Last4  string    `json:"last4"`
 	Color  [2]string `json:"color"`
+
+	Group    string `json:"group"`    // what the card is there to show; one of card.Groups
+	Everyday bool   `json:"everyday"` // among those to see first
 }
 
 // PhoneInfo is a phone as people see it.
@@ -108,6 +111,13 @@ var cardColors = map[string][2]string{
 	"two-applications": {"#37748f", "#6a3f63"}, "sda-only": {"#76804a", "#555d33"}, "blocked-application": {"#54575c", "#36393d"},
 }
 
+// groupColors are for cards that have none of their own.
+var groupColors = map[string][2]string{
+	"everyday": {"#0d6f78", "#0a4f63"}, "decline": {"#8b8478", "#696257"}, "pin": {"#6a5c94", "#4a3f72"}, "offline": {"#4d8457", "#33633f"},
+	"selection": {"#37748f", "#27566c"}, "authentication": {"#76804a", "#555d33"}, "restrictions": {"#8f6a4a", "#694c33"},
+	"issuer": {"#9a4d6d", "#6d3350"}, "faults": {"#54575c", "#36393d"},
+}
+
 // findCard describes a card by name.
 func findCard(name string) (CardInfo, error) {
 	if !slices.Contains(card.Profiles(), name) {
@@ -118,7 +128,7 @@ func findCard(name string) (CardInfo, error) {
 		return CardInfo{}, err
 	}
 	p := c.Profile()
-	i := CardInfo{ID: name, Name: Words{p.TitleZH, p.Title}, PIN: p.PIN, Color: [2]string{"#4b6a77", "#32505c"}}
+	i := CardInfo{ID: name, Name: Words{p.TitleZH, p.Title}, PIN: p.PIN, Color: groupColors[p.Group], Group: p.Group, Everyday: p.Everyday}
 	if v, ok := cardColors[name]; ok {
 		i.Color = v
 	}

@@ -42,9 +42,34 @@ let catalog;
 let go;
 let state = {phones: {}, card: ''};
 
+// A group is one purse full of cards: more than fit would not be seen.
+let group = 'everyday';
+
+function inGroup(c) {
+  return group === 'everyday' ? c.everyday : c.group === group;
+}
+
+function drawGroups() {
+  const select = $('cardgroup');
+  const groups = [...new Set(['everyday', ...catalog.cards.map((c) => c.group)])];
+  select.replaceChildren(...groups.map((g) => {
+    const o = el('option', '', t(`group-${g}`));
+    o.value = g;
+    return o;
+  }));
+  select.value = group;
+  select.setAttribute('aria-label', t('cardgroup'));
+  select.onchange = () => {
+    group = select.value;
+    select.blur();
+    drawCards();
+    mark();
+  };
+}
+
 function drawCards() {
   const list = $('cards');
-  list.replaceChildren(...catalog.cards.map((c) => {
+  list.replaceChildren(...catalog.cards.filter(inGroup).map((c) => {
     const li = el('li');
     const b = el('button', 'card');
     b.dataset.testid = `card-${c.id}`;
@@ -115,7 +140,7 @@ function mark() {
 export function start(c, action) {
   catalog = c;
   go = action;
-  onLanguage(() => { drawCards(); drawPhones(); mark(); });
+  onLanguage(() => { drawGroups(); drawCards(); drawPhones(); mark(); });
 }
 
 export function show(s) {
