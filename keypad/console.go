@@ -77,12 +77,24 @@ func New(keys <-chan Key, d Display, o Options) *Console {
 // Show draws s and returns at once. A screen with Until counts down by itself until another one is shown.
 func (c *Console) Show(s Screen) { c.present(view{Screen: s}) }
 
-// SetStatus replaces the status bar. It may be called from any goroutine.
+// SetStatus replaces the status bar, but for NoKeypad, which is SetKeypad's. It may be called from any goroutine.
 func (c *Console) SetStatus(s Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.NoKeypad = c.status.NoKeypad
 	if s != c.status {
 		c.status = s
+		c.redraw()
+	}
+}
+
+// SetKeypad tells whether the operator's keys are there: a display that looks ready while no key does anything is a riddle. It may be
+// called from any goroutine.
+func (c *Console) SetKeypad(there bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status.NoKeypad == there {
+		c.status.NoKeypad = !there
 		c.redraw()
 	}
 }

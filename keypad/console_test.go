@@ -524,6 +524,20 @@ func TestStatusAndLanguage(t *testing.T) {
 		if d.lcd.count() != n {
 			t.Error("the same status was drawn again")
 		}
+		d.SetKeypad(false)
+		gone := string(d.lcd.last.Pix)
+		if d.lcd.count() != n+1 || gone == before {
+			t.Error("a keypad that is gone is not shown")
+		}
+		d.SetStatus(Status{Link: LinkUp})
+		d.SetKeypad(false)
+		if d.lcd.count() != n+1 {
+			t.Error("a keypad that is still gone was drawn again, or forgotten")
+		}
+		d.SetKeypad(true)
+		if string(d.lcd.last.Pix) != before {
+			t.Error("a keypad that is back is not shown")
+		}
 		if d.Lang() != ZH || d.Say(T(Approved)) != "交易成功" {
 			t.Error(d.Lang())
 		}

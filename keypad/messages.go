@@ -38,6 +38,7 @@ const (
 	StatusOffline  Msg = "status.offline"
 	StatusBusy     Msg = "status.busy"
 	StatusPaper    Msg = "status.paper"
+	StatusNoKeypad Msg = "status.keypad"
 	StatusTraining Msg = "status.training"
 	StatusOperator Msg = "status.operator"
 
@@ -254,6 +255,7 @@ var messages = map[Msg]message{
 	StatusOffline:  {"离线", "Offline"},
 	StatusBusy:     {"通讯中", "Busy"},
 	StatusPaper:    {"缺纸", "Paper"},
+	StatusNoKeypad: {"键盘断开", "No keypad"},
 	StatusTraining: {"演示", "DEMO"},
 	StatusOperator: {"操作员 %s", "Op %s"},
 

@@ -96,6 +96,9 @@ func (p *painter) statusBar(r image.Rectangle, st Status) {
 	if st.Paper {
 		badge(p.say(T(StatusPaper)), red, white)
 	}
+	if st.NoKeypad {
+		badge(p.say(T(StatusNoKeypad)), red, white)
+	}
 	if st.Training {
 		badge(p.say(T(StatusTraining)), white, navy)
 	}

@@ -121,6 +121,7 @@ type Status struct {
 	Owed     int  // items owed to a host
 	Paper    bool // paper is out or low
 	Training bool
+	NoKeypad bool // the operator's keys are not there
 }
 
 // Link is the state of the way to the acquirer.

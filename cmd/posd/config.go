@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -153,6 +155,11 @@ func (c *config) check() error {
 	a := c.Acquirer
 	if a.Profile != "" {
 		want(len(a.Addresses) > 0, "acquirer.addresses", "is missing")
+		for _, addr := range a.Addresses {
+			host, port, err := net.SplitHostPort(addr)
+			n, perr := strconv.Atoi(port)
+			want(err == nil && host != "" && perr == nil && n > 0 && n < 65536, "acquirer.addresses", fmt.Sprintf("%q is not host:port", addr))
+		}
 		want(a.CA != "", "acquirer.ca", "is missing: the acquirer's CA certificate")
 		want((a.Cert == "") == (a.Key == ""), "acquirer.cert", "and acquirer.key belong together")
 		want(c.EMV.Parameters != "", "emv.parameters", "is missing")

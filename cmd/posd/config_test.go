@@ -64,6 +64,8 @@ func TestMistakes(t *testing.T) {
 		{"serial", `"POSD0001"`, `"POSD00012"`, "terminal.serial"},
 		{"offset", `"+08:00"`, `"Shanghai"`, "terminal.utc_offset"},
 		{"no addresses", `addresses   = ["acquirer.example:8583", "backup.example:8583"]`, "", "acquirer.addresses: is missing"},
+		{"address without port", `"backup.example:8583"`, `"backup.example"`, `"backup.example" is not host:port`},
+		{"address with a port that is none", `"backup.example:8583"`, `"backup.example:85830"`, "is not host:port"},
 		{"key without certificate", `cert        = "tls/terminal.pem"`, "", "acquirer.cert"},
 		{"no wallet contract", `contract    = "wallets/alipay.toml"`, "", "wallets.alipay.contract"},
 		{"time-out", "card   = 60", "card   = 6000", "timeouts.card"},

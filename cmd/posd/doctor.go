@@ -12,11 +12,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"posd/hal/ccid"
+	"posd/hal/display"
+	"posd/hal/input"
 	"posd/hal/pinpad"
 	"posd/hal/serial"
 	"posd/hal/thermal"
+	"posd/internal/money"
 	"posd/journal"
 	"posd/netlink"
+	"posd/qrpay"
 )
 
 func configCheck(boardPath, configPath string, stdout, stderr io.Writer) int {
@@ -56,6 +60,19 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 		}
 		return path, journal.CheckFile(path)
 	})
+	report("display", func(context.Context) (string, error) {
+		b := s.board.Display
+		dev, err := display.New(display.Opts{Path: b.Path, Width: b.Width, Height: b.Height, BPP: b.BPP, Stride: b.Stride})
+		if err != nil {
+			return "", err
+		}
+		size := dev.Bounds().Size()
+		return fmt.Sprintf("%s, %dx%d", b.Path, size.X, size.Y), dev.Halt()
+	})
+	report("keypad", func(context.Context) (string, error) {
+		b := s.board.Keypad
+		return b.Path, input.New(input.Opts{Path: b.Path, Map: b.Codes, Grab: b.Grab, EventSize: b.EventSize}).Open()
+	})
 	if b := s.board.Reader; b != nil {
 		report("reader", func(ctx context.Context) (string, error) {
 			dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{Profile: ccid.Profile(b.Profile)})
@@ -68,6 +85,15 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 			dev := pinpad.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), nil)
 			defer dev.Close()
 			return b.Port, dev.Ping(ctx)
+		})
+	}
+	if b := s.board.Scanner; b != nil {
+		report("scanner", func(context.Context) (string, error) {
+			line, err := serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud})()
+			if err != nil {
+				return "", err
+			}
+			return b.Port + " opens (a scanner says nothing until it reads a code)", line.Close()
 		})
 	}
 	if b := s.board.Printer; b != nil && b.Status {
@@ -95,6 +121,20 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 			defer link.Close()
 			_, err = link.Connect(ctx)
 			return fmt.Sprint(cfg.Addresses), err
+		})
+	}
+	if s.conf.Wallets.Alipay != nil {
+		report("alipay", func(ctx context.Context) (string, error) {
+			g, err := s.gateway()
+			if err != nil {
+				return "", err
+			}
+			// An order that does not exist: the answer shows that the gateway is reached, and that both keys are right.
+			r, err := g.Query(ctx, fmt.Sprintf("doctor%s%d", s.conf.Terminal.TID, time.Now().Unix()), money.Amount{Minor: 1, Currency: money.Currency(s.conf.Terminal.Currency)})
+			if err != nil && r.Status != qrpay.NotFound {
+				return "", err
+			}
+			return s.conf.Wallets.Alipay.Gateway, nil
 		})
 	}
 	if failed {

@@ -68,9 +68,16 @@ func load(boardPath, configPath string) (*settings, error) {
 		}
 		_, err = s.tls()
 		try(err)
+		if s.profile != nil && uint16(s.profile.Currency) != s.conf.Terminal.Currency {
+			try(fmt.Errorf("config: terminal.currency is %d, but acquirer.profile sells in %d", s.conf.Terminal.Currency, s.profile.Currency))
+		}
 	}
 	if w := s.conf.Wallets.Alipay; w != nil {
 		s.contract, err = qrpay.LoadContract(w.Contract)
+		try(err)
+		if err == nil && uint16(s.contract.Currency) != s.conf.Terminal.Currency {
+			err = fmt.Errorf("config: terminal.currency is %d, but wallets.alipay.contract sells in %d", s.conf.Terminal.Currency, s.contract.Currency)
+		}
 		try(err)
 		_, err = s.gateway()
 		try(err)
@@ -268,6 +275,8 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 		m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
 		return nil
 	}
+	console := keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
+	m.console = console
 	keys := input.New(input.Opts{
 		Path: b.Keypad.Path, Map: b.Keypad.Codes, Grab: b.Keypad.Grab, EventSize: b.Keypad.EventSize,
 		Sink: func(k input.Key) {
@@ -278,14 +287,14 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 		},
 		Event: func(err error) {
 			if err != nil {
-				m.log.Warn().Err(err).Msg("keypad")
+				m.log.Warn().Err(err).Str("code", "K01").Msg("keypad")
 			}
+			console.SetKeypad(err == nil)
 		},
 	})
 	ctx, cancel := context.WithCancel(ctx)
 	m.later(cancel)
 	go func() { _ = keys.Run(ctx) }()
-	m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
 	return nil
 }
 

@@ -29,6 +29,7 @@ const (
 // TestBrowser is somebody at the page of possim run, in a real Chromium: a card sale with mouse and keyboard in Chinese, a Huabei sale with
 // the mouse in English, a fault, a power cut. What it sees it sees through the page.
 func TestBrowser(t *testing.T) {
+	builtFrom(t)
 	w, err := world.New(world.Options{Posd: posdBinary, Fast: true, Lang: "zh", Timeouts: map[string]int{"result": 1}})
 	if err != nil {
 		t.Fatal(err)
