@@ -184,6 +184,10 @@ func TestADownloadFillsTheTables(t *testing.T) {
 	if cfg.Applications[0].FloorLimit != 0 {
 		t.Error("the parameters that a kernel may use have changed")
 	}
+	p.DDOL = nil
+	if d := cfg.WithApplication(p).Applications[0].DDOL; !bytes.Equal(d, old.DDOL) {
+		t.Errorf("a download without DDOL leaves %X", d)
+	}
 	p.AID = unhex("A0000000031010")
 	if got = got.WithApplication(p); len(got.Applications) != 2 || got.Check() != nil {
 		t.Errorf("%d applications, %v", len(got.Applications), got.Check())
