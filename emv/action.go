@@ -12,7 +12,13 @@ const (
 	acCDA  = 0x10 // P1: with a signature (Book 2, 6.6.1)
 )
 
-// Authorisation Response Codes that the terminal makes (Book 4, A6).
+// Cryptogram Information Data, the low nibble (Book 3, table 15).
+const (
+	cidAdvice = 0x08
+	cidReason = 0x07
+)
+
+// Authorisation Response Codes that the terminal makes (Book 4, A6, table 35).
 const (
 	arcOfflineApproved = "Y1"
 	arcOfflineDeclined = "Z1"
@@ -20,28 +26,36 @@ const (
 	arcUnableDeclined  = "Z3"
 )
 
-// analyse is terminal action analysis (Book 3, 10.7): which cryptogram the terminal asks for first. Issuer and terminal action
-// codes are both reasons; an issuer code that is absent is all zeros for denial and all ones otherwise.
+// analyse is terminal action analysis (Book 3, 10.7; Book 4, 6.3.6): which cryptogram the terminal asks for first. Issuer and terminal
+// action codes are both reasons; an issuer code that is absent is all zeros for denial and all ones otherwise. An offline-only terminal
+// skips the online codes (option 2 of the book) and goes by the default codes at once.
 func (s *Session) analyse() byte {
 	if s.matches(tagIACDenial, 0x00, s.app.TACDenial) {
 		return acAAC
 	}
 	switch {
-	case s.k.onlineOnly(), s.req.ForceOnline:
+	case s.k.onlineOnly():
 		return acARQC
 	case s.k.offlineOnly():
 		if s.matches(tagIACDefault, 0xFF, s.app.TACDefault) {
 			return acAAC
 		}
+	case s.req.ForceOnline:
+		// The attendant's wish also stands in the TVR; whether an action code names the bit or not, it is a wish to go online.
+		return acARQC
 	case s.matches(tagIACOnline, 0xFF, s.app.TACOnline):
 		return acARQC
 	}
 	return acTC
 }
 
-// analyseUnable is the analysis when the issuer could not be reached (10.7, last part). An online-only terminal declines.
+// analyseUnable is the analysis when the issuer could not be reached (10.7; Book 4, 12.2.1). An online-only terminal may skip the
+// default codes: then it declines, unless its parameters want them.
 func (s *Session) analyseUnable() byte {
-	if s.k.onlineOnly() || s.matches(tagIACDefault, 0xFF, s.app.TACDefault) {
+	if s.k.onlineOnly() && !s.k.cfg.Terminal.OnlineOnlyDefault {
+		return acAAC
+	}
+	if s.matches(tagIACDefault, 0xFF, s.app.TACDefault) {
 		return acAAC
 	}
 	return acTC

@@ -141,21 +141,6 @@ type Revoked struct {
 	Serial [3]byte
 }
 
-// checkCAKeys tells whether all keys were made here and each index of a RID occurs once, whatever its algorithm (Book 2, 11.2.2).
-func (c *Config) checkCAKeys() error {
-	for i, k := range c.CAKeys {
-		if k.Bits() == 0 {
-			return fmt.Errorf("%w: CA key %d was not made by NewCAKey", ErrConfig, i+1)
-		}
-		for _, o := range c.CAKeys[:i] {
-			if o.RID == k.RID && o.Index == k.Index {
-				return fmt.Errorf("%w: CA key %X index %02X occurs twice", ErrConfig, k.RID, k.Index)
-			}
-		}
-	}
-	return nil
-}
-
 // caKey returns the key for a RID and an index, RSA or ECC, nil when the terminal does not have it.
 func (c *Config) caKey(rid []byte, index byte) *CAKey {
 	for i := range c.CAKeys {

@@ -79,30 +79,86 @@ func FuzzKernel(f *testing.F) {
 		if card.left < 0 {
 			t.Fatal("more than 2000 commands")
 		}
-		if err != nil {
-			var e *Error
-			if s != nil || !errors.As(err, &e) || e.Step == "" {
-				t.Fatalf("%v, %v", s, err)
+		endOfFuzz(t, s, err, HostAnswer{Reached: how&1 != 0, ARC: "00", Approved: how&2 != 0, Referral: how&4 != 0, ICC: icc})
+	})
+}
+
+// endOfFuzz carries a fuzzed transaction to its end and looks at what came of it.
+func endOfFuzz(t *testing.T, s *Session, err error, answer HostAnswer) {
+	t.Helper()
+	if err != nil {
+		var e *Error
+		if s != nil || !errors.As(err, &e) || e.Step == "" {
+			t.Fatalf("%v, %v", s, err)
+		}
+		return
+	}
+	out := s.Outcome()
+	full := s.req.Flow == FullFlow
+	if (out == CardRead) == full {
+		t.Fatalf("outcome %d of flow %d", out, s.req.Flow)
+	}
+	asked := out == Online
+	if asked {
+		if s.k.offlineOnly() {
+			t.Fatal("an offline-only terminal is to go online")
+		}
+		out, err = s.Complete(t.Context(), answer)
+		if err != nil && out != Declined || out == Online {
+			t.Fatalf("outcome %d with %v", out, err)
+		}
+		if out == Approved && answer.Reached && !answer.Approved {
+			t.Fatal("approved against the host")
+		}
+	}
+	if _, err := s.Complete(t.Context(), answer); !errors.Is(err, ErrNotOnline) {
+		t.Fatalf("completed twice: %v", err)
+	}
+	r := s.Result()
+	switch {
+	case out != s.Outcome():
+		t.Fatalf("outcome %d, then %d", out, s.Outcome())
+	case out == Approved && (r.CID&acMask != acTC || r.PAN == ""):
+		t.Fatalf("approved with CID %02X, TVR %X", r.CID, r.TVR)
+	case len(r.ScriptResults)%5 != 0:
+		t.Fatalf("script results of %d bytes", len(r.ScriptResults))
+	case r.ApprovalLost != (asked && answer.Reached && answer.Approved && out != Approved):
+		t.Fatalf("approval lost: %v with outcome %d", r.ApprovalLost, out)
+	case r.Advice && out != Declined, out == CardRead && (r.CID&acMask != acAAC || r.ApprovalLost || r.UnableOnline):
+		t.Fatalf("outcome %d, %+v", out, r.CID)
+	}
+}
+
+// FuzzFlows runs every flow, transaction type and kind of terminal against a card that answers what it likes.
+func FuzzFlows(f *testing.F) {
+	for _, flow := range []Flow{FullFlow, ReadFlow, ReadAbortFlow} {
+		for _, first := range []byte{0xFF, acAAC, acARQC, 0x09} {
+			c, r := newChip(), testRequest()
+			c.ca, c.aip, c.first = "", "1C00", first
+			r.Flow = flow
+			rec := &recorder{card: c}
+			s, err := New(testConfig()).Start(f.Context(), rec, r, &person{})
+			if err == nil && s.Outcome() == Online {
+				if _, err := s.Complete(f.Context(), HostAnswer{Reached: true, ARC: "01", Approved: true, Referral: true}); err != nil {
+					f.Fatal(err)
+				}
 			}
-			return
-		}
-		out := s.Outcome()
-		if out == Online {
-			out, err = s.Complete(t.Context(), HostAnswer{Reached: how&1 != 0, ARC: "00", Approved: how&2 != 0, ICC: icc})
-			if err != nil && out != Declined {
-				t.Fatalf("outcome %d with %v", out, err)
-			}
-			if out == Approved && how&1 != 0 && how&2 == 0 {
-				t.Fatal("approved against the host")
+			for _, how := range []byte{0x00, 0x17, 0x63, 0xFF} {
+				f.Add(rec.tape, byte(flow), byte(0x00), how)
+				f.Add(rec.tape, byte(flow), byte(0x20), how)
 			}
 		}
-		r := s.Result()
-		if out == Approved && (r.CID&acMask != acTC || r.PAN == "") {
-			t.Fatalf("approved with CID %02X, TVR %X", r.CID, r.TVR)
-		}
-		if len(r.ScriptResults)%5 != 0 {
-			t.Fatalf("script results of %d bytes", len(r.ScriptResults))
-		}
+	}
+	f.Fuzz(func(t *testing.T, answers []byte, flow, typ, how byte) {
+		cfg, r := testConfig(), testRequest()
+		cfg.Terminal.Type = terminalTypes[int(how>>4)%len(terminalTypes)]
+		cfg.Terminal.Risk, cfg.Terminal.OnlineOnlyDefault = RiskPolicy(how%3), how&8 != 0
+		cfg.Applications[0].FloorLimit = int64(how) * 200
+		cfg.Applications[0].NoPINBypass = how&4 != 0
+		r.Flow, r.Type = Flow(flow%3), typ&0x11
+		k := New(cfg, WithExceptionFile(func(Exception) bool { return how&2 != 0 }))
+		s, err := k.Start(t.Context(), &tape{answers, 2000}, r, &person{pin: PINOutcome(how % 4)})
+		endOfFuzz(t, s, err, HostAnswer{Reached: how&1 != 0, ARC: "00", Approved: how&2 != 0, Referral: how&4 != 0})
 	})
 }
 
@@ -114,7 +170,7 @@ func FuzzHostICC(f *testing.F) {
 	f.Fuzz(func(t *testing.T, icc []byte) {
 		n := 0
 		s := ready(t, cardFunc(func([]byte) []byte { n++; return unhex("9000") }))
-		h, _ := parseHostICC(icc)
+		h, _ := parseHostICC(icc, defaultScriptLimit)
 		if err := s.runScripts(t.Context(), append(h.before, h.after...), tvrScriptBefore); err != nil {
 			t.Fatal(err)
 		}

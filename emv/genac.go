@@ -51,6 +51,7 @@ func (s *Session) generateAC(ctx context.Context, step string, request byte, dol
 		return 0, false, badCard(step, "no cryptogram")
 	}
 	s.icc.Set(tagCID, []byte{cid})
+	s.ending.note(cid)
 	if ac != nil {
 		s.icc.Set(tagAC, ac)
 	}

@@ -73,26 +73,41 @@ const (
 	Declined Outcome = iota + 1 // AAC
 	Approved                    // TC
 	Online                      // ARQC: ask the issuer, then call Complete
+	CardRead                    // a short flow is through: the card's data are there, nothing was decided
+)
+
+// Flow is how much of a transaction takes place. The short flows are for transactions that need the card's data only (a refund, the
+// completion of a pre-authorisation): the books leave them to the payment systems, so the acquirer's profile says which it is.
+type Flow uint8
+
+// Flows.
+const (
+	FullFlow      Flow = iota // Book 3, figure 7, as far as the card and the action codes let it go
+	ReadFlow                  // ends when the records are read; no cryptogram
+	ReadAbortFlow             // reads, checks the processing restrictions, and ends the card's transaction with an AAC
 )
 
 // Request is the transaction that the merchant asks for.
 type Request struct {
-	Amount      money.Amount // 9F02, 5F2A; includes Other
-	Other       int64        // 9F03, minor units
-	Type        byte         // 9C: first two digits of the ISO 8583 processing code; 00 is goods and services
-	ForceOnline bool         // the attendant wants the issuer to be asked (Book 4, 6.5.3)
-	Time        time.Time    // 9A, 9F21; the terminal's local time
-	Counter     uint32       // 9F41, transaction sequence counter
-	Rand        io.Reader    // unpredictable number and random selection
+	Amount      money.Amount // 9F02, 5F2A; includes Other; 0 for an inquiry
+	Other       int64        // 9F03, cashback in minor units; for TypeGoods and TypeCashback only
+	Type        byte         // 9C: first two digits of the ISO 8583 processing code, such as TypeGoods
+	Flow        Flow
+	ForceOnline bool      // the attendant wants the issuer to be asked (Book 4, 6.5.3); attended terminals that can go online only
+	Time        time.Time // 9A, 9F21; the terminal's local time
+	Counter     uint32    // 9F41, transaction sequence counter, 1 to 99999999 (Book 4, 6.5.5)
+	Rand        io.Reader // unpredictable number and random selection
 }
 
 // HostAnswer is what came back from the acquirer for the second GENERATE AC.
 type HostAnswer struct {
-	// Reached is false when there is no authentic answer (no link, time-out, bad MAC): "unable to go online", Book 4, 12.2.1.
+	// Reached is false when there is no authentic answer (no link, time-out, bad MAC): "unable to go online", Book 4, 12.2.1 and
+	// 12.2.3.
 	Reached bool
-	// ARC is tag 8A, two ASCII characters (ISO 8583 field 39).
+	// ARC is tag 8A, two ASCII characters (ISO 8583 field 39). The card gets it as it came.
 	ARC string
-	// Approved tells what the ARC means under the acquirer's profile.
+	// Approved tells what the ARC means under the acquirer's profile. With Referral it is what the attendant has entered after the
+	// telephone call, or without one (Book 4, 6.5.2.2).
 	Approved bool
 	// Referral tells that the issuer wants to be called (ARC 01 or 02). A terminal without an attendant declines.
 	Referral bool
@@ -128,10 +143,26 @@ type Result struct {
 	CVMResults     [3]byte // 9F34
 	OnlinePIN      bool    // an enciphered PIN was captured
 	Signature      bool    // a signature line is wanted on the merchant copy
-	ScriptResults  []byte  // DF31: five bytes a script, empty when there was none
-	Advice         bool    // the card wants the issuer to hear of this declined transaction (Book 4, 6.3.7)
+	ScriptResults  []byte  // DF31, 9F5B: five bytes a script, empty when there was none (Book 4, A5)
 	IssuerAuthFail bool    // the card did not accept the issuer's cryptogram
+	Reason         Reason  // of an AAC
+	Advice         bool    // the card wants the issuer to hear of this declined transaction (Book 4, 6.3.7)
+	UnableOnline   bool    // the issuer should have been asked and could not be (Book 4, 12.2.1)
+	// ApprovalLost: the host, or the attendant after a referral, said yes and there is no approval by the card: it declined, broke
+	// the rules or is gone. Whether that is reversed is the caller's affair (Book 4, 6.3.8).
+	ApprovalLost bool
 }
+
+// Reason is what a card says about its AAC, bits 3 to 1 of the Cryptogram Information Data (Book 3, 6.5.5). Other values are reserved.
+type Reason uint8
+
+// Reasons of an AAC.
+const (
+	NoReason          Reason = iota
+	ServiceNotAllowed        // the card must not be used here: the message is "not accepted" rather than "declined" (Book 3, 10.8.1)
+	PINTryLimit
+	IssuerAuthFailed
+)
 
 // Data returns the data objects of the transaction, the card's and the terminal's, for the DOLs and for field 55.
 // ICC builds field 55: the named data objects in the given order, those that do not exist left out.

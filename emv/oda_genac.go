@@ -205,13 +205,14 @@ func (s *Session) requestUnable() byte {
 // scripts 72 are carried out.
 func (s *Session) completeTC(ctx context.Context, answer HostAnswer) (Outcome, error) {
 	if !answer.Reached {
+		s.ending.unable = true
 		s.setARC(arcUnableDeclined)
 		return s.outcome, nil
 	}
-	scripts, ok := parseHostICC(answer.ICC)
+	scripts, ok := parseHostICC(answer.ICC, s.k.cfg.Terminal.scriptLimit())
 	if len(answer.ARC) == 2 {
 		s.setARC(answer.ARC)
-		if answer.Approved && ok {
+		if answer.Approved && ok && (!answer.Referral || s.k.attended()) {
 			s.outcome = Approved
 		}
 	}

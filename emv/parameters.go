@@ -30,8 +30,8 @@ func LoadParametersFile(path string) (Config, error) {
 }
 
 // LoadParameters reads terminal, applications, certification authority keys and revoked certificates from TOML; etc/emv.toml shows
-// every key. A key that is not known, a value of the wrong form and a public key whose checksum is wrong are errors that wrap
-// ErrConfig; the first two name the line.
+// every key. A key that is not known, a value of the wrong form or out of range, a terminal that contradicts itself (Config.Conforms)
+// and a public key whose checksum is wrong are errors that wrap ErrConfig and name the line.
 func LoadParameters(r io.Reader) (Config, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxParameters+1))
 	if err != nil {
@@ -46,8 +46,13 @@ func LoadParameters(r io.Reader) (Config, error) {
 	if err := d.Decode(&f); err != nil {
 		return Config{}, describeTOML(err)
 	}
+	wrong := func(e *ParameterError) (Config, error) { return Config{}, e.locate(b) }
 	if f.Terminal.Country < 0 || f.Terminal.Country > 999 {
-		return Config{}, fmt.Errorf("%w: terminal.country %d is not an ISO 3166 number", ErrConfig, f.Terminal.Country)
+		return wrong(ofTerminalTable("country", fmt.Sprintf("%d is not an ISO 3166 number", f.Terminal.Country)))
+	}
+	risk, ok := riskPolicies[f.Terminal.Risk]
+	if !ok {
+		return wrong(ofTerminalTable("risk_management", "is not always, by_aip or never"))
 	}
 	cfg := Config{Terminal: Terminal{
 		Country:      uint16(f.Terminal.Country),
@@ -60,7 +65,12 @@ func LoadParameters(r io.Reader) (Config, error) {
 		MerchantName: f.Terminal.MerchantName,
 		Category:     f.Terminal.Category,
 		AcquirerID:   f.Terminal.AcquirerID,
-		CDAMode:      f.Terminal.CDAMode,
+
+		Risk:              risk,
+		OnlineOnlyDefault: f.Terminal.OnlineOnlyDefault,
+		NoSelection:       f.Terminal.Selection != nil && !*f.Terminal.Selection,
+		CDAMode:           f.Terminal.CDAMode,
+		ScriptLimit:       f.Terminal.ScriptLimit,
 	}}
 	for _, a := range f.Application {
 		cfg.Applications = append(cfg.Applications, Application{
@@ -77,23 +87,35 @@ func LoadParameters(r io.Reader) (Config, error) {
 			MaxTargetPercent: a.MaxTargetPercent,
 			DDOL:             a.DDOL,
 			TDOL:             a.TDOL,
+			Types:            a.Types,
+			NoPINBypass:      a.PINBypass != nil && !*a.PINBypass,
+			NoOnlinePIN:      a.OnlinePIN != nil && !*a.OnlinePIN,
+			TerminalType:     a.TerminalType[0],
+			Capabilities:     a.Capabilities,
+			Additional:       a.Additional,
 		})
 	}
 	for i := range f.CAKey {
 		key, err := f.CAKey[i].key()
 		if err != nil {
-			return Config{}, err
+			why := strings.TrimPrefix(err.Error(), ErrConfig.Error()+": ")
+			return wrong(&ParameterError{Table: "ca_key", Index: i + 1, Reason: why})
 		}
 		cfg.CAKeys = append(cfg.CAKeys, key)
 	}
 	for _, r := range f.Revoked {
 		cfg.Revoked = append(cfg.Revoked, Revoked{RID: r.RID, Index: r.Index[0], Serial: r.Serial})
 	}
-	if err := cfg.Check(); err != nil {
-		return Config{}, err
+	if e := cfg.check(); e != nil {
+		return wrong(e)
+	}
+	if e := cfg.conforms(); e != nil {
+		return wrong(e)
 	}
 	return cfg, nil
 }
+
+var riskPolicies = map[string]RiskPolicy{"": RiskAlways, "always": RiskAlways, "by_aip": RiskByAIP, "never": RiskNever}
 
 // describeTOML turns the decoder's errors into one line with the place.
 func describeTOML(err error) error {
@@ -113,17 +135,22 @@ func describeTOML(err error) error {
 
 type parameterFile struct {
 	Terminal struct {
-		Country      int     `toml:"country"`
-		Type         hex1    `toml:"type"`
-		Capabilities hex3    `toml:"capabilities"`
-		Additional   hex5    `toml:"additional_capabilities"`
-		IFDSerial    string  `toml:"ifd_serial"`
-		TerminalID   string  `toml:"terminal_id"`
-		MerchantID   string  `toml:"merchant_id"`
-		MerchantName string  `toml:"merchant_name"`
-		Category     string  `toml:"category"`
-		AcquirerID   string  `toml:"acquirer_id"`
-		CDAMode      CDAMode `toml:"cda_mode"`
+		Country      int    `toml:"country"`
+		Type         hex1   `toml:"type"`
+		Capabilities hex3   `toml:"capabilities"`
+		Additional   hex5   `toml:"additional_capabilities"`
+		IFDSerial    string `toml:"ifd_serial"`
+		TerminalID   string `toml:"terminal_id"`
+		MerchantID   string `toml:"merchant_id"`
+		MerchantName string `toml:"merchant_name"`
+		Category     string `toml:"category"`
+		AcquirerID   string `toml:"acquirer_id"`
+
+		Risk              string  `toml:"risk_management"`
+		OnlineOnlyDefault bool    `toml:"online_only_default_codes"`
+		Selection         *bool   `toml:"cardholder_selection"`
+		CDAMode           CDAMode `toml:"cda_mode"`
+		ScriptLimit       int     `toml:"script_limit"`
 	} `toml:"terminal"`
 	Application []struct {
 		AID              hexBytes `toml:"aid"`
@@ -139,6 +166,12 @@ type parameterFile struct {
 		MaxTargetPercent int      `toml:"max_target_percent"`
 		DDOL             hexBytes `toml:"ddol"`
 		TDOL             hexBytes `toml:"tdol"`
+		Types            hexBytes `toml:"transaction_types"`
+		PINBypass        *bool    `toml:"pin_bypass"`
+		OnlinePIN        *bool    `toml:"online_pin"`
+		TerminalType     hex1     `toml:"terminal_type"`
+		Capabilities     hex3     `toml:"capabilities"`
+		Additional       hex5     `toml:"additional_capabilities"`
 	} `toml:"application"`
 	CAKey   []caKeyEntry `toml:"ca_key"`
 	Revoked []struct {

@@ -2,14 +2,7 @@ package emv
 
 import "bytes"
 
-// Transaction types, tag 9C: the first two digits of the ISO 8583:1987 processing code.
-const (
-	typeGoods    = 0x00
-	typeCash     = 0x01
-	typeCashback = 0x09
-)
-
-// restrict checks version, usage control and dates (Book 3, 10.4). All it does is set bits of the TVR.
+// restrict checks version, usage control and dates (Book 3, 10.4). It is always executed; all it does is set bits of the TVR.
 func (s *Session) restrict() {
 	// 10.4.1. A card without version number is taken to be compatible.
 	if v, ok := s.icc.Get(tagCardVersion); ok && !bytes.Equal(v, s.app.Version[:]) {
@@ -18,7 +11,7 @@ func (s *Session) restrict() {
 	if v, ok := s.icc.Get(tagAUC); ok && !s.usageAllowed(v) {
 		tvrServiceNotOK.set(s.tvr[:])
 	}
-	// 10.4.3
+	// 10.4.3. Both days are days on which the card may be used; the century is that of Book 4, 6.7.3.
 	if s.effective != 0 && s.effective > s.today {
 		tvrNotYetEffective.set(s.tvr[:])
 	}
@@ -27,7 +20,8 @@ func (s *Session) restrict() {
 	}
 }
 
-// usageAllowed is 10.4.2: the kind of terminal, then the kind of transaction at home or abroad.
+// usageAllowed is 10.4.2: the kind of terminal, then the kind of transaction at home or abroad (table 36). Types that are neither cash
+// nor a purchase, such as refunds and inquiries, are not in the table: for them the place alone counts.
 func (s *Session) usageAllowed(auc []byte) bool {
 	place := aucOtherThanATM
 	if s.k.atm() {
@@ -51,8 +45,8 @@ func (s *Session) usageAllowed(auc []byte) bool {
 	if s.req.Type == typeCash {
 		return allowed(aucDomesticCash, aucForeignCash)
 	}
-	// The terminal does not know goods from services: either will do.
-	if s.req.Type == typeGoods || s.req.Type == typeCashback {
+	// Type 00 does not tell goods from services: either will do.
+	if s.purchase() {
 		if !allowed(aucDomesticGoods, aucForeignGoods) && !allowed(aucDomesticServices, aucForeignServices) {
 			return false
 		}
@@ -62,8 +56,6 @@ func (s *Session) usageAllowed(auc []byte) bool {
 	}
 	return true
 }
-
-func (s *Session) cashback() bool { return s.req.Type == typeCashback || s.req.Other > 0 }
 
 // atm tells whether the terminal is an ATM: an unattended terminal of a financial institution that dispenses cash (Book 4, A1).
 func (k *Kernel) atm() bool {

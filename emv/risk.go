@@ -3,19 +3,53 @@ package emv
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 
 	"posd/emv/tlv"
 )
 
-// manageRisk is terminal risk management (Book 3, 10.6). The exception file is a matter of the acquirer: there is none here. An
-// online-only terminal has nothing to weigh.
+// RiskPolicy says when a terminal performs terminal risk management.
+type RiskPolicy uint8
+
+// Policies.
+const (
+	// RiskAlways: whatever the card's AIP says (EMV 4.4 Book 3, 10.6).
+	RiskAlways RiskPolicy = iota
+	// RiskByAIP: when the AIP asks for it (EMV 4.3 Book 3, 10.6).
+	RiskByAIP
+	// RiskNever is for online-only terminals whose acquirer does it, and for terminals that the cardholder controls (Book 4, 6.4).
+	RiskNever
+)
+
+// Exception is what a card is looked up by in the terminal's exception file (Book 4, 6.3.5).
+type Exception struct {
+	AID    []byte // of the terminal's application: there may be a file for each
+	PAN    string // digits
+	PSN    string // two digits, "" when the card has none
+	Expiry string // YYMM
+}
+
+// WithExceptionFile gives the kernel the terminal's exception file: a function that tells whether a card is in it. It is asked once in
+// each full transaction.
+func WithExceptionFile(f func(Exception) bool) Option { return func(k *Kernel) { k.exception = f } }
+
+// manageRisk is terminal risk management (Book 3, 10.6; Book 4, 6.3.5). The exception file is searched whether it is performed or not.
 func (s *Session) manageRisk(ctx context.Context) error {
-	if !aipRisk.in(s.aip[:]) {
-		return nil
+	if s.k.exception != nil && s.k.exception(Exception{s.app.AID, s.pan, s.psn, s.yymm()}) {
+		tvrException.set(s.tvr[:])
 	}
-	// 10.6.1: the amount, together with what this card has pending in the terminal, against the floor limit.
+	switch s.k.cfg.Terminal.Risk {
+	case RiskNever:
+		return nil
+	case RiskByAIP:
+		if !aipRisk.in(s.aip[:]) {
+			return nil
+		}
+	}
+	// 10.6.1: the amount, together with what this card has pending in the terminal, against the floor limit. The book wants at least
+	// the most recent entry of the log to be added; all of them are.
 	amount := s.req.Amount.Minor
 	total := amount
 	if s.k.pending != nil {
@@ -25,7 +59,7 @@ func (s *Session) manageRisk(ctx context.Context) error {
 	}
 	if total >= s.app.FloorLimit {
 		tvrFloorLimit.set(s.tvr[:])
-	} else if !s.k.offlineOnly() {
+	} else if !s.k.offlineOnly() { // 10.6: an offline-only terminal has no use for the selection
 		selected, err := s.randomlySelected(amount)
 		if err != nil {
 			return err
@@ -109,3 +143,6 @@ func (s *Session) getData(ctx context.Context, t tlv.Tag) (int, error) {
 	s.icc.Set(t, o.Value)
 	return int(o.Value[0])<<8 | int(o.Value[1]), nil
 }
+
+// yymm is the card's expiry as messages and files have it.
+func (s *Session) yymm() string { return fmt.Sprintf("%04d", int(s.expiry)/100%10000) }

@@ -3,6 +3,7 @@ package emv
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"testing"
@@ -78,12 +79,67 @@ func TestFloorLimitAndRandomSelection(t *testing.T) {
 	}
 }
 
-func TestRiskManagementIsSkippedWithoutAIPBit(t *testing.T) {
-	ch := newChip()
-	ch.ca, ch.aip = "", "0000"
-	s := mustStart(t, ch)
-	if s.tvr[3] != 0 || tsiRisk.in(s.tsi[:]) {
-		t.Errorf("TVR %X, TSI %X", s.tvr, s.tsi)
+// Book 3, 10.6; Book 4, 6.4: whether it is performed is the terminal's affair. The exception file is searched all the same.
+func TestWhenRiskManagementIsPerformed(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		policy    RiskPolicy
+		aip       string
+		performed bool
+	}{
+		{"Book 3 (4.4), 10.6: always, AIP bit 0", RiskAlways, "0000", true},
+		{"Book 3 (4.4), 10.6: always, AIP bit 1", RiskAlways, "0800", true},
+		{"Book 3 (4.3), 10.6: by AIP, bit 0", RiskByAIP, "0000", false},
+		{"Book 3 (4.3), 10.6: by AIP, bit 1", RiskByAIP, "0800", true},
+		{"Book 4, 6.4: never, AIP bit 1", RiskNever, "0800", false},
+	} {
+		for _, listed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, listed %v", c.name, listed), func(t *testing.T) {
+				ch, cfg := newChip(), testConfig()
+				ch.ca, ch.aip = "", c.aip
+				cfg.Terminal.Risk = c.policy
+				var asked []Exception
+				k := New(cfg, WithExceptionFile(func(e Exception) bool { asked = append(asked, e); return listed }))
+				s, err := k.Start(t.Context(), ch, testRequest(), &person{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tvrFloorLimit.in(s.tvr[:]) != c.performed || tsiRisk.in(s.tsi[:]) != c.performed || tvrException.in(s.tvr[:]) != listed {
+					t.Errorf("TVR %X, TSI %X", s.tvr, s.tsi)
+				}
+				if len(asked) != 1 || asked[0].PAN != testPAN || asked[0].PSN != "01" || asked[0].Expiry != "3012" || hexString(asked[0].AID) != "A000000333010101" {
+					t.Errorf("asked for %+v", asked)
+				}
+			})
+		}
+	}
+}
+
+// Book 4, 6.3.5: what the bit of the exception file does is a matter of the action codes.
+func TestCardOnTheExceptionFileIsDenied(t *testing.T) {
+	ch, cfg := newChip(), testConfig()
+	cfg.Applications[0].TACDenial = [5]byte{0x10}
+	k := New(cfg, WithExceptionFile(func(Exception) bool { return true }))
+	s, err := k.Start(t.Context(), ch, testRequest(), &person{})
+	if err != nil || s.Outcome() != Declined || ch.gac[0].p1 != acAAC {
+		t.Errorf("outcome %v, %v", s, err)
+	}
+}
+
+// Book 3, 10.6.2: the number thrown is 1 to 99, whatever the source gives.
+func TestRangeOfTheRandomNumber(t *testing.T) {
+	for _, c := range []struct {
+		raw      uint32
+		target   int
+		selected bool
+	}{{0, 1, true}, {98, 98, false}, {98, 99, true}, {99, 1, true}, {197, 98, false}, {math.MaxUint32, math.MaxUint32%99 + 1, true}, {math.MaxUint32, math.MaxUint32 % 99, false}} {
+		s := ready(t, script(t))
+		app := Application{FloorLimit: 1000, Threshold: 1000, TargetPercent: c.target, MaxTargetPercent: 99}
+		s.app = &app
+		s.req.Rand = &fixedBytes{binary.BigEndian.AppendUint32(nil, c.raw)}
+		if got, err := s.randomlySelected(1); err != nil || got != c.selected {
+			t.Errorf("%d against %d%%: %v, %v", c.raw, c.target, got, err)
+		}
 	}
 }
 

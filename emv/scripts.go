@@ -13,10 +13,23 @@ const (
 	scriptSucceeded    = 0x20
 )
 
-// runScripts sends the commands of issuer scripts to the card (Book 3, 10.10; Book 4, 12.2.4). Each script adds five bytes to
-// the results: what became of it, the number of the command that failed (15 for any behind it), and its identifier. A script
-// that fails sets the TVR bit and does not keep the next one from being run.
-func (s *Session) runScripts(ctx context.Context, scripts [][]byte, failed bit) error {
+// Bounds on scripts. A terminal must take 128 bytes of them in one answer (Book 4, 6.3.9).
+const (
+	minScriptLimit     = 128
+	maxScriptLimit     = 4096
+	defaultScriptLimit = 1024
+)
+
+// hostScript is one template 71 or 72.
+type hostScript struct {
+	body []byte
+	long bool // it goes beyond what the terminal takes (Book 4, 12.2.4, script length error)
+}
+
+// runScripts sends the commands of issuer scripts to the card (Book 3, 10.10 and Annex E; Book 4, 6.3.9 and 12.2.4). Each script adds
+// five bytes to the results: what became of it, the number of the command that failed (15 for any behind it), and its identifier. A
+// script that fails sets the TVR bit and does not keep the next one from being run.
+func (s *Session) runScripts(ctx context.Context, scripts []hostScript, failed bit) error {
 	for _, script := range scripts {
 		tsiScript.set(s.tsi[:])
 		result, id, err := s.runScript(ctx, script)
@@ -25,6 +38,7 @@ func (s *Session) runScripts(ctx context.Context, scripts [][]byte, failed bit) 
 		}
 		s.scriptResults = append(append(s.scriptResults, result), id[:]...)
 		s.term.Set(tagScriptResults, s.scriptResults)
+		s.term.Set(tagScriptResultsEMV, s.scriptResults)
 		if err != nil {
 			return err
 		}
@@ -32,28 +46,29 @@ func (s *Session) runScripts(ctx context.Context, scripts [][]byte, failed bit) 
 	return nil
 }
 
-func (s *Session) runScript(ctx context.Context, script []byte) (result byte, id [4]byte, err error) {
-	// The coding is read as a whole first: a template that is broken somewhere is not performed in part.
-	d := tlv.NewDecoder(script)
-	commands := 0
+func (s *Session) runScript(ctx context.Context, script hostScript) (result byte, id [4]byte, err error) {
+	// The coding is read as a whole first: a template that is broken somewhere is not performed in part (Annex E, scenario 3).
+	d := tlv.NewDecoder(script.body)
+	commands, broken := 0, script.long
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
 		switch o.Tag {
 		case tagScriptID:
 			if len(o.Value) != 4 {
-				return scriptNotPerformed, id, nil
+				broken = true
+				continue
 			}
-			id = [4]byte(o.Value)
+			id = [4]byte(o.Value) // reported for a script that is not performed, too
 		case tagScriptCommand:
 			commands++
 			if len(o.Value) < 4 || len(o.Value) > maxCommandData+commandOverhead {
-				return scriptNotPerformed, id, nil
+				broken = true
 			}
 		}
 	}
-	if d.Err() != nil || commands == 0 {
+	if d.Err() != nil || commands == 0 || broken {
 		return scriptNotPerformed, id, nil
 	}
-	d = tlv.NewDecoder(script)
+	d = tlv.NewDecoder(script.body)
 	n := byte(0)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
 		if o.Tag != tagScriptCommand {

@@ -15,6 +15,7 @@ type Kernel struct {
 	err        error // the parameters cannot be used
 	maxRecords int
 	pending    func(pan string) int64
+	exception  func(Exception) bool
 	noChoice   bool
 }
 
@@ -34,7 +35,7 @@ func WithoutChoice() Option { return func(k *Kernel) { k.noChoice = true } }
 
 // New returns a Kernel. Parameters that do not pass Config.Check make every Start fail with that error.
 func New(cfg Config, opts ...Option) *Kernel {
-	k := &Kernel{cfg: cfg, err: cfg.Check(), maxRecords: maxRecords}
+	k := &Kernel{cfg: cfg, err: cfg.Check(), maxRecords: maxRecords, noChoice: cfg.Terminal.NoSelection}
 	for _, o := range opts {
 		o(k)
 	}
@@ -84,6 +85,8 @@ type Session struct {
 	signature              bool
 	scriptResults          []byte
 	outcome                Outcome
+	plain                  *Kernel // without what the application changes of the terminal
+	ending                 ending
 	cmd                    [maxCommandData + commandOverhead]byte
 }
 
@@ -117,10 +120,17 @@ func (k *Kernel) Start(ctx context.Context, card Card, req Request, holder Cardh
 	if err := s.readRecords(ctx); err != nil {
 		return nil, err
 	}
+	if done, err := s.shortFlow(ctx); done || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	if err := s.authenticate(ctx); err != nil {
 		return nil, err
 	}
 	s.restrict()
+	s.limitPINs()
 	if err := s.verifyCardholder(ctx); err != nil {
 		return nil, err
 	}
@@ -148,6 +158,9 @@ func (k *Kernel) newSession(card Card, req Request, holder Cardholder) (*Session
 	}
 	if req.Type>>4 > 9 || req.Type&0x0F > 9 {
 		return fail("the transaction type is not two digits")
+	}
+	if err := s.prepare(); err != nil {
+		return nil, err
 	}
 	t := req.Time
 	if y := t.Year(); y < 1950 || y > 2049 {
@@ -221,6 +234,7 @@ func (k *Kernel) newSession(card Card, req Request, holder Cardholder) (*Session
 func (s *Session) reset(app *Application) {
 	s.icc.Reset()
 	s.app = app
+	s.useApplication(app)
 	s.term.Set(tagAID, app.AID)
 	s.term.Set(tagVersion, app.Version[:])
 	s.term.Set(tagFloorLimit, binary4(app.FloorLimit))
@@ -295,10 +309,10 @@ func (s *Session) Result() Result {
 		ScriptResults:  append([]byte(nil), s.scriptResults...),
 		IssuerAuthFail: tvrIssuerAuthFailed.in(s.tvr[:]),
 	}
-	r.Expiry = fmt.Sprintf("%04d", int(s.expiry)/100%10000)
+	s.ending.report(&r, s.outcome)
+	r.Expiry = s.yymm()
 	if cid := get(tagCID); len(cid) == 1 {
 		r.CID = cid[0]
-		r.Advice = s.outcome == Declined && cid[0]&0x08 != 0
 	}
 	if atc := get(tagATC); len(atc) == 2 {
 		r.ATC = uint16(atc[0])<<8 | uint16(atc[1])
