@@ -81,7 +81,7 @@ type Cryptogram struct {
 	AID      []byte
 	ATC      uint16
 	Kind     string // "AAC", "TC" or "ARQC"
-	Asked    string // what the terminal wanted: the same, with "+CDA" where a signature was to come
+	Asked    string // what the terminal wanted: the same, with "+CDA" or "+XDA" where a signature was to come
 	Second   bool   // of the second GENERATE AC
 	Amount   int64  // 9F02
 	Currency string // 5F2A, four digits

@@ -76,14 +76,28 @@ func (i Issuer) Verify(pan, psn string, icc []byte) error {
 }
 
 func (r *request) verify() error {
-	want := r.v.cryptogram(r.key, func(tag uint32) []byte {
-		v, _ := r.data.Get(tlv.Tag(tag))
-		return v
-	})
-	if !bytes.Equal(want[:], r.ac[:]) {
-		return ErrCryptogram
+	tvr, _ := r.data.Get(0x95)
+	tries := [][]byte{tvr}
+	if len(tvr) == 5 && tvr[0]&0x01 != 0 {
+		// XDA selected: whether it failed shows in the results after the cryptogram was made (Book 4, 6.3.2.2).
+		before := slices.Clone(tvr)
+		before[3] &^= 0x01 // XDA signature verification failed
+		before[4] &^= 0x02 // ECC key recovery failed
+		tries = append(tries, before)
 	}
-	return nil
+	for _, tvr := range tries {
+		want := r.v.cryptogram(r.key, func(tag uint32) []byte {
+			if tag == 0x95 {
+				return tvr
+			}
+			v, _ := r.data.Get(tlv.Tag(tag))
+			return v
+		})
+		if bytes.Equal(want[:], r.ac[:]) {
+			return nil
+		}
+	}
+	return ErrCryptogram
 }
 
 // Authorise checks the ARQC in field 55 of a request and returns the issuer authentication data (the value of tag 91: ARPC and ARC,
