@@ -30,6 +30,7 @@ import (
 // of a pseudo terminal, reader and card at the other, and the issuer behind it. What the terminal concludes must be what the profile
 // says.
 func TestProfiles(t *testing.T) {
+	bank = card.NewBank()
 	base, err := emv.LoadParametersFile("../../etc/emv.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +75,9 @@ func TestProfiles(t *testing.T) {
 		}
 	}
 }
+
+// bank is the issuer of all cards.
+var bank *card.Bank
 
 // moreAuthorities give the keys of other kinds than RSA.
 var moreAuthorities []func() ([]emv.CAKey, error)
@@ -213,7 +217,7 @@ func (r *purchase) run() {
 	if !r.terminal.Unreachable {
 		res, host := r.session.Result(), r.chip.Profile().Host
 		r.code = r.judgement(host)
-		icc, err := card.Issuer{}.Answer(host, res.PAN, res.PSN, r.session.ICC(request55), r.code)
+		icc, err := bank.Answer(res.PAN, res.PSN, r.session.ICC(request55), r.code)
 		if err != nil {
 			t.Fatalf("the issuer: %v", err)
 		}

@@ -116,41 +116,6 @@ func (i Issuer) Authorise(pan, psn string, icc []byte, arc string) ([]byte, erro
 	return r.v.answer(r.key, r.ac, arc), nil
 }
 
-// Answer builds the issuer's part of field 55 of an answer: 91 and the scripts, as the account says.
-func (i Issuer) Answer(h Host, pan, psn string, icc []byte, arc string) ([]byte, error) {
-	auth, err := i.Authorise(pan, psn, icc, arc)
-	if err != nil {
-		return nil, err
-	}
-	var out []byte
-	switch h.ARPC {
-	case "none":
-	case "wrong":
-		auth[0] ^= 0x01
-		fallthrough
-	default:
-		out = put(out, 0x91, auth...)
-	}
-	for _, s := range []struct {
-		template byte
-		names    []string
-	}{{0x71, h.Before}, {0x72, h.After}} {
-		if len(s.names) == 0 {
-			continue
-		}
-		var commands []ScriptCommand
-		for _, n := range s.names {
-			commands = append(commands, scriptCommands[n])
-		}
-		b, err := i.Script(s.template, pan, psn, icc, commands...)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, b...)
-	}
-	return out, nil
-}
-
 // ScriptCommand is a command of an issuer script, without its MAC.
 type ScriptCommand struct {
 	Header [4]byte // CLA INS P1 P2
