@@ -42,12 +42,12 @@ func TestProfiles(t *testing.T) {
 		}
 		base.CAKeys = append(base.CAKeys, key)
 	}
-	for _, add := range moreAuthorities {
-		keys, err := add()
+	for _, k := range card.ECCAKeys() {
+		key, err := emv.NewECCAKey([5]byte(k.RID), k.Index, k.Suite, k.Point, k.Sum)
 		if err != nil {
 			t.Fatal(err)
 		}
-		base.CAKeys = append(base.CAKeys, keys...)
+		base.CAKeys = append(base.CAKeys, key)
 	}
 	for _, r := range card.CertificateRevocations() {
 		base.Revoked = append(base.Revoked, emv.Revoked{RID: [5]byte(r.RID), Index: r.Index, Serial: r.Serial})
@@ -78,9 +78,6 @@ func TestProfiles(t *testing.T) {
 
 // bank is the issuer of all cards.
 var bank *card.Bank
-
-// moreAuthorities give the keys of other kinds than RSA.
-var moreAuthorities []func() ([]emv.CAKey, error)
 
 // purchase is one card in one terminal.
 type purchase struct {
