@@ -109,6 +109,7 @@ func TestRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.personalise()
 		for _, a := range c.apps {
 			for sfi, file := range a.records {
 				for i, r := range file {
