@@ -24,7 +24,7 @@ func TestProfiles(t *testing.T) {
 		switch {
 		case p.Title == "" || p.TitleZH == "" || p.Story == "" || p.Group == "":
 			t.Errorf("%s: title, title_zh, story and group are wanted", p.Name)
-		case utf8.RuneCountInString(p.Title) > 32 || utf8.RuneCountInString(p.TitleZH) > 16:
+		case utf8.RuneCountInString(p.Title) > 21 || utf8.RuneCountInString(p.TitleZH) > 16:
 			t.Errorf("%s: the title is too long for a card", p.Name)
 		case p.Expect.Start == "":
 			t.Errorf("%s: what does the terminal that ships conclude?", p.Name)
