@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
 	"os"
 	"slices"
 	"strings"
@@ -24,18 +21,27 @@ import (
 	"posd/sim"
 	"posd/sim/card"
 	simccid "posd/sim/ccid"
+	"posd/vault"
 )
 
 // TestProfiles puts every test card into every terminal that its profile speaks of: kernel, driver and serial port of posd at one end
 // of a pseudo terminal, reader and card at the other, and the issuer behind it. What the terminal concludes must be what the profile
 // says.
 func TestProfiles(t *testing.T) {
+	bank = card.NewBank()
 	base, err := emv.LoadParametersFile("../../etc/emv.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range card.CAKeys() {
 		key, err := emv.NewCAKey([5]byte(k.RID), k.Index, k.Modulus, k.Exponent, k.Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base.CAKeys = append(base.CAKeys, key)
+	}
+	for _, k := range card.ECCAKeys() {
+		key, err := emv.NewECCAKey([5]byte(k.RID), k.Index, k.Suite, k.Point, k.Sum)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +74,9 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// bank is the issuer of all cards.
+var bank *card.Bank
+
 // purchase is one card in one terminal.
 type purchase struct {
 	t        *testing.T
@@ -75,6 +84,8 @@ type purchase struct {
 	want     card.Expect
 	cfg      emv.Config
 	chip     *card.Card
+	reader   *simccid.Reader
+	drv      *ccid.Reader
 	slot     *ccid.Card
 
 	mu    sync.Mutex
@@ -108,21 +119,20 @@ func newPurchase(t *testing.T, name string, terminal card.Terminal, want card.Ex
 		t.Fatal(err)
 	}
 	master, path := openPTY(t)
-	dev := simccid.New(simccid.Options{Pace: &simccid.Pace{}, Trace: func(e sim.Event) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		fmt.Fprintf(&r.trace, "%s %s\n", e.Dir, e.Summary)
-		for _, f := range e.Detail {
-			fmt.Fprintf(&r.trace, "    %s = %s\n", f.Name, f.Value)
-		}
-	}})
-	dev.Insert(0, r.chip)
+	// A terminal that promises offline PIN has a reader with a keypad, which talks APDUs; the other one leaves T=0 to the driver.
+	kind := simccid.GemCorePOSPro
+	if terminal.Capabilities[1]&0x90 != 0 {
+		kind = simccid.PosdPINPad
+	}
+	r.reader = simccid.New(simccid.Options{Profile: kind, Pace: &simccid.Pace{}, Trace: r.traced})
+	r.reader.Insert(0, r.chip)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = dev.Serve(context.Background(), master)
+		_ = r.reader.Serve(context.Background(), master)
 	}()
-	drv := ccid.New(serial.Opener(serial.Config{Path: path, Baud: 115200, TwoStop: true}), nil)
+	drv := ccid.New(serial.Opener(serial.Config{Path: path, Baud: 115200, TwoStop: true}), &ccid.Opts{Profile: ccid.Profile(kind)})
+	r.drv = drv
 	t.Cleanup(func() {
 		if err := drv.Close(); err != nil {
 			t.Error(err)
@@ -203,13 +213,16 @@ func (r *purchase) run() {
 	if !r.terminal.Unreachable {
 		res, host := r.session.Result(), r.chip.Profile().Host
 		r.code = r.judgement(host)
-		icc, err := card.Issuer{}.Answer(host, res.PAN, res.PSN, r.session.ICC(request55), r.code)
+		icc, err := bank.Answer(res.PAN, res.PSN, r.session.ICC(request55), r.code)
 		if err != nil {
 			t.Fatalf("the issuer: %v", err)
 		}
 		answer = emv.HostAnswer{Reached: true, ARC: r.code, Approved: r.code == "00", ICC: icc}
 	}
 	r.final, r.finalErr = r.session.Complete(t.Context(), answer)
+	if d := r.terminal.Type & 0x0F; d == 3 || d == 6 {
+		r.first = r.final // nobody was to be asked: the end is the beginning
+	}
 }
 
 // judgement is what the issuer thinks of the account.
@@ -238,6 +251,8 @@ func (r *purchase) Choose(_ context.Context, list []emv.Candidate) (int, error) 
 
 // pin is what the cardholder types at the next prompt.
 func (r *purchase) pin() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	types := r.chip.Profile().Types
 	r.lastPIN = types[min(r.typed, len(types)-1)]
 	if r.terminal.Bypass {
@@ -258,40 +273,38 @@ func (r *purchase) OnlinePIN(context.Context, emv.PINRequest) (emv.PINOutcome, e
 	return emv.PINEntered, nil
 }
 
-// OfflinePIN is the keypad of the reader: it builds the VERIFY itself.
+// OfflinePIN has the reader take a PIN for the card; traced types it.
 func (r *purchase) OfflinePIN(ctx context.Context, q emv.OfflinePINRequest) (emv.OfflinePINAnswer, error) {
 	if r.terminal.PadBroken {
 		return emv.OfflinePINAnswer{Outcome: emv.PINPadFailed}, nil
 	}
 	r.offline++
-	pin := r.pin()
-	if pin == "" {
+	r.pin()
+	ask := vault.CardPIN{Timeout: time.Minute}
+	if c := q.Cipher; c != nil {
+		ask.Cipher = &vault.CardPINCipher{Modulus: c.Modulus, Exponent: c.Exponent, Challenge: c.Challenge}
+	}
+	sw, err := r.drv.VerifyPIN(ctx, ask)
+	if errors.Is(err, vault.ErrPINBypassed) {
 		return emv.OfflinePINAnswer{Outcome: emv.PINBypassed}, nil
 	}
-	block, err := hex.DecodeString(fmt.Sprintf("2%X%s%s", len(pin), pin, strings.Repeat("F", 14-len(pin))))
-	if err != nil {
-		return emv.OfflinePINAnswer{}, err
+	return emv.OfflinePINAnswer{Outcome: emv.PINEntered, SW: sw}, err
+}
+
+// traced keeps what the reader tells, and is the cardholder's finger on its keypad.
+func (r *purchase) traced(e sim.Event) {
+	r.mu.Lock()
+	fmt.Fprintf(&r.trace, "%s %s\n", e.Dir, e.Summary)
+	for _, f := range e.Detail {
+		fmt.Fprintf(&r.trace, "    %s = %s\n", f.Name, f.Value)
 	}
-	p2 := byte(0x80)
-	if c := q.Cipher; c != nil {
-		if len(c.Challenge) != 8 || len(c.Modulus) < 17 {
-			return emv.OfflinePINAnswer{}, fmt.Errorf("challenge of %d bytes, key of %d", len(c.Challenge), len(c.Modulus))
+	keys := r.lastPIN + string(simccid.KeyEnter)
+	r.mu.Unlock()
+	if r.reader.Entering() {
+		for _, k := range keys {
+			r.reader.Press(k)
 		}
-		p2 = 0x88
-		pad := make([]byte, len(c.Modulus)-17)
-		rand.Read(pad)
-		plain := slices.Concat([]byte{0x7F}, block, c.Challenge, pad)
-		block = new(big.Int).Exp(new(big.Int).SetBytes(plain), new(big.Int).SetBytes(c.Exponent), new(big.Int).SetBytes(c.Modulus)).
-			FillBytes(make([]byte, len(c.Modulus)))
 	}
-	out, err := lost{r.slot}.Transceive(ctx, slices.Concat([]byte{0x00, 0x20, 0x00, p2, byte(len(block))}, block))
-	if err != nil {
-		return emv.OfflinePINAnswer{}, err
-	}
-	if len(out) != 2 {
-		return emv.OfflinePINAnswer{}, fmt.Errorf("VERIFY: %d bytes", len(out))
-	}
-	return emv.OfflinePINAnswer{Outcome: emv.PINEntered, SW: uint16(out[0])<<8 | uint16(out[1])}, nil
 }
 
 // starts are the ends without a transaction.
@@ -319,6 +332,11 @@ func (r *purchase) judge() {
 	for _, a := range r.chip.Profile().Applications {
 		if strings.Contains(trace, a.PAN) || strings.Contains(trace, a.PAN[6:len(a.PAN)-4]) {
 			t.Errorf("%s: an account number is in the trace", place)
+		}
+	}
+	for _, pin := range append(r.chip.Profile().Types, r.chip.Profile().PIN) {
+		if pin != "" && strings.Contains(trace, fmt.Sprintf("2%X%sF", len(pin), pin)) {
+			t.Errorf("%s: a PIN is in the trace", place)
 		}
 	}
 }

@@ -29,8 +29,8 @@ type Application struct {
 	DDF    string `toml:"ddf"`    // the name of the directory that lists it, hex; "" for the PSE itself
 	Hidden bool   `toml:"hidden"` // in no directory
 
-	ODA        string `toml:"oda"`         // none, sda, dda or cda
-	Keys       string `toml:"keys"`        // its chain of keys: 1024, 1152, 1408, 1984, whole; "" for the usual one
+	ODA        string `toml:"oda"`         // none, sda, dda, cda or xda
+	Keys       string `toml:"keys"`        // its chain of keys: 1024, 1152, 1408, 1984, whole, "" for the usual one; p256, p521 with xda
 	Fault      string `toml:"fault"`       // what is wrong with it: see Faults
 	CVM        string `toml:"cvm"`         // 8E, hex
 	AUC        string `toml:"auc"`         // 9F07, hex
@@ -206,11 +206,13 @@ func (a *Application) complete(at string) error {
 	switch {
 	case a.Label == "" || len(a.Label) > 16 || len(a.Preferred) > 16:
 		return bad("label", "must have 1 to 16 characters")
-	case !slices.Contains([]string{"none", "sda", "dda", "cda"}, a.ODA):
-		return bad("oda", "is none of none, sda, dda, cda")
+	case !slices.Contains([]string{"none", "sda", "dda", "cda", "xda"}, a.ODA):
+		return bad("oda", "is none of none, sda, dda, cda, xda")
+	case a.ODA == "xda" && ecChains[a.Keys].suite == nil:
+		return bad("keys", "is neither p256 nor p521")
 	case !slices.Contains([]string{"external", "cdol2", "none"}, a.IssuerAuth):
 		return bad("issuer_auth", "is none of external, cdol2, none")
-	case a.Keys != "" && chains[a.Keys].index == 0:
+	case a.ODA != "xda" && a.Keys != "" && chains[a.Keys].index == 0:
 		return bad("keys", "is none of %s", strings.Join(chainNames(), ", "))
 	case a.Fault != "" && !slices.Contains(Faults, a.Fault):
 		return bad("fault", "is none of %s", strings.Join(Faults, ", "))

@@ -81,7 +81,7 @@ type Cryptogram struct {
 	AID      []byte
 	ATC      uint16
 	Kind     string // "AAC", "TC" or "ARQC"
-	Asked    string // what the terminal wanted: the same, with "+CDA" where a signature was to come
+	Asked    string // what the terminal wanted: the same, with "+CDA" or "+XDA" where a signature was to come
 	Second   bool   // of the second GENERATE AC
 	Amount   int64  // 9F02
 	Currency string // 5F2A, four digits
@@ -93,17 +93,26 @@ func New(p Profile) (*Card, error) {
 		return nil, err
 	}
 	c := &Card{profile: p, rand: rand.Reader, blocked: p.CardBlocked}
-	for _, a := range p.Applications {
+	for _, a := range c.profile.Applications {
 		tries := a.PINTries
 		if a.PINLeft != nil {
 			tries = *a.PINLeft
 		}
 		c.apps = append(c.apps, &application{
-			personal: personalise(a, p.Holder), a: a, blocked: a.Blocked, atc: uint16(a.ATC), online: uint16(a.LastOnline), tries: tries, pin: p.PIN,
+			a: a, blocked: a.Blocked, atc: uint16(a.ATC), online: uint16(a.LastOnline), tries: tries, pin: p.PIN,
 			version: versionNamed(a.CVN),
 		})
 	}
 	return c, nil
+}
+
+// personalise signs the certificates of a card that is used for the first time: many are only looked at.
+func (c *Card) personalise() {
+	for _, a := range c.apps {
+		if a.personal == nil {
+			a.personal = personalise(a.a, c.profile.Holder)
+		}
+	}
 }
 
 // SetRand replaces the card's source of randomness, for repeatable runs.
@@ -196,6 +205,7 @@ func (c *Card) Transceive(apdu []byte) []byte {
 	if c.blocked {
 		return swFunction
 	}
+	c.personalise()
 	// The answer is a copy: what the card keeps must not change under it.
 	return slices.Clone(c.dispatch(cmd))
 }

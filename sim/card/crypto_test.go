@@ -109,6 +109,7 @@ func TestRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.personalise()
 		for _, a := range c.apps {
 			for sfi, file := range a.records {
 				for i, r := range file {
@@ -170,7 +171,24 @@ cvm = "00000000000000001F00"
 		{"A000000333010101", "A0000003", "application[0].aid"},
 		{`cvm = "00`, `cvm = "0`, "application[0].cvm"},
 		{`label = "X"`, `label = ""`, "application[0].label"},
-		{`label = "X"`, "label = \"X\"\noda = \"xda\"", "application[0].oda"},
+		{`label = "X"`, "label = \"X\"\noda = \"ada\"", "application[0].oda"},
+		{`label = "X"`, "label = \"X\"\noda = \"xda\"", "application[0].keys"},
+		{`label = "X"`, "label = \"X\"\nkeys = \"999\"", "application[0].keys"},
+		{`label = "X"`, "label = \"X\"\nfault = \"bad\"", "application[0].fault"},
+		{`label = "X"`, "label = \"X\"\ncvn = \"17\"", "application[0].cvn"},
+		{`label = "X"`, "label = \"X\"\nfirst_answer = \"no\"", "application[0].first_answer"},
+		{`label = "X"`, "label = \"X\"\nobjects = { \"9F\" = \"0\" }", "application[0].objects"},
+		{`label = "X"`, "label = \"X\"\nstatus = { gpo = \"69\" }", "application[0].status"},
+		{`label = "X"`, "label = \"X\"\nstatus = { go = \"6985\" }", "application[0].status"},
+		{`label = "X"`, "label = \"X\"\npin_left = 16", "application[0].pin_left"},
+		{`title = "x"`, "group = \"all\"", "group"},
+		{`title = "x"`, "types = [\"12\"]", "types"},
+		{`title = "x"`, "[host]\nafter = [\"burn\"]", "host.before"},
+		{`title = "x"`, "[host]\narpc = \"no\"", "host.arpc"},
+		{`title = "x"`, "[expect]\nstart = \"soon\"", "expect.start"},
+		{`title = "x"`, "[expect]\ntvr = \"00\"", "expect.tvr"},
+		{`title = "x"`, "[expect_at.nowhere]\nstart = \"online\"", "expect_at.nowhere"},
+		{`title = "x"`, "[expect_at.attended]\nscripts = \"00\"", "expect_at.attended.scripts"},
 		{`label = "X"`, "label = \"X\"\npdol = \"9F\"", "application[0].pdol"},
 		{`label = "X"`, "label = \"X\"\ncdol1 = \"9F02FF9F03FF\"", "application[0].cdol1"},
 		{`label = "X"`, "label = \"X\"\npriority = 16", "application[0].priority"},

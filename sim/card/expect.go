@@ -31,6 +31,7 @@ var Terminals = []Terminal{
 	{Name: "unattended", About: "unattended, offline with online capability, no signature", Type: 0x25, Capabilities: [3]byte{0x60, 0xD8, 0xC8}, Floor: 50000},
 	{Name: "no-offline-pin", About: "as attended, without offline PIN", Type: 0x22, Capabilities: [3]byte{0xE0, 0x68, 0xC8}, Floor: 50000},
 	{Name: "no-authentication", About: "as attended, without offline data authentication", Type: 0x22, Capabilities: [3]byte{0xE0, 0xF8, 0x00}, Floor: 50000},
+	{Name: "extended", About: "as attended, with extended data authentication", Type: 0x22, Capabilities: [3]byte{0xE0, 0xF8, 0xCC}, Floor: 50000},
 	{Name: "pad-broken", About: "as attended, the PIN pad does not work", Type: 0x22, Floor: 50000, PadBroken: true},
 	{Name: "bypass", About: "as attended, the cardholder presses Enter instead of a PIN", Type: 0x22, Floor: 50000, Bypass: true},
 	{Name: "large", About: "as attended, the amount is over the floor limit", Type: 0x22, Floor: 50000, Amount: 80000},
@@ -76,7 +77,7 @@ func TerminalNamed(name string) (Terminal, bool) {
 // Expect is what a right terminal concludes. Start is always given; of the others, what is empty is not looked at.
 type Expect struct {
 	// Start is what becomes of the transaction up to the first GENERATE AC: online, approved or declined; or no transaction:
-	// blocked (the application), card-blocked, not-accepted, conditions or bad-card.
+	// blocked (the application), card-blocked, not-accepted, conditions or bad-card. At a terminal that is offline only it is the end.
 	Start string `toml:"start"`
 	Code  string `toml:"code"`  // the issuer's response code, when asked
 	Final string `toml:"final"` // approved or declined
@@ -90,7 +91,7 @@ type Expect struct {
 	TSI      string   `toml:"tsi"`      // 9B at the end, hex
 	Results  string   `toml:"results"`  // 9F34, hex
 	Scripts  string   `toml:"scripts"`  // script results, five bytes a script, hex
-	Asked    []string `toml:"asked"`    // types asked for with GENERATE AC, with "+CDA" where a signature was wanted
+	Asked    []string `toml:"asked"`    // types asked for with GENERATE AC, with "+CDA" or "+XDA" where a signature was wanted
 	Prompts  int      `toml:"prompts"`  // how often a PIN was asked for; looked at where CVM is
 	Reversal bool     `toml:"reversal"` // the issuer has approved and must be told that nothing came of it
 	Blocked  string   `toml:"blocked"`  // what the issuer's script has blocked: application or card

@@ -23,7 +23,7 @@ func (c *Card) generateAC(cmd command) []byte {
 	if t == nil || t.stage != initiated && t.stage != asked {
 		return swConditions
 	}
-	if cmd.p2 != 0 || cmd.p1&0x2F != 0 || cmd.p1&0xC0 == 0xC0 {
+	if cmd.p2 != 0 || cmd.p1&0x27 != 0 || cmd.p1&0xC0 == 0xC0 || cmd.p1&0x18 == 0x18 {
 		return swP1P2
 	}
 	asked2 := t.stage == asked
@@ -46,8 +46,9 @@ func (c *Card) generateAC(cmd command) []byte {
 		t.list1 = slices.Clone(cmd.data)
 		kind = t.decide(cmd.p1 & 0xC0)
 	}
+	xda := cmd.p1&0x08 != 0 && t.aip[0]&aipXDA != 0 // signs everything, an AAC too
 	cda := cmd.p1&0x10 != 0 && t.aip[0]&aipCDA != 0 && kind != aac
-	if cda {
+	if cda || xda {
 		t.dynamic = true
 	}
 	iad := t.issuerData(kind, asked2)
@@ -74,6 +75,9 @@ func (c *Card) generateAC(cmd command) []byte {
 	cid := put(nil, 0x9F27, info)
 	atc := put(nil, 0x9F36, byte(t.atc>>8), byte(t.atc))
 	switch {
+	case xda:
+		objects := slices.Concat(cid, atc, put(nil, 0x9F26, ac[:]...), put(nil, 0x9F10, iad...))
+		return ok(put(nil, 0x77, put(objects, 0x9F4B, t.extended(asked2, cmd.data, objects)...)...))
 	case cda:
 		data2 := []byte(nil)
 		if asked2 {
@@ -237,8 +241,11 @@ func (t *transaction) issuerData(kind byte, second bool) []byte {
 // remember writes the card's own record, and after a TC the transaction log that a terminal can read.
 func (c *Card) remember(t *transaction, kind, p1 byte, second bool) {
 	asked := kinds[p1>>6]
-	if p1&0x10 != 0 {
+	switch p1 & 0x18 {
+	case 0x10:
 		asked += "+CDA"
+	case 0x08:
+		asked += "+XDA"
 	}
 	c.log = append(c.log, Cryptogram{
 		AID: slices.Clone(t.aid), ATC: t.atc, Kind: kinds[kind>>6], Asked: asked, Second: second,

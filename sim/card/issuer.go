@@ -76,14 +76,28 @@ func (i Issuer) Verify(pan, psn string, icc []byte) error {
 }
 
 func (r *request) verify() error {
-	want := r.v.cryptogram(r.key, func(tag uint32) []byte {
-		v, _ := r.data.Get(tlv.Tag(tag))
-		return v
-	})
-	if !bytes.Equal(want[:], r.ac[:]) {
-		return ErrCryptogram
+	tvr, _ := r.data.Get(0x95)
+	tries := [][]byte{tvr}
+	if len(tvr) == 5 && tvr[0]&0x01 != 0 {
+		// XDA selected: whether it failed shows in the results after the cryptogram was made (Book 4, 6.3.2.2).
+		before := slices.Clone(tvr)
+		before[3] &^= 0x01 // XDA signature verification failed
+		before[4] &^= 0x02 // ECC key recovery failed
+		tries = append(tries, before)
 	}
-	return nil
+	for _, tvr := range tries {
+		want := r.v.cryptogram(r.key, func(tag uint32) []byte {
+			if tag == 0x95 {
+				return tvr
+			}
+			v, _ := r.data.Get(tlv.Tag(tag))
+			return v
+		})
+		if bytes.Equal(want[:], r.ac[:]) {
+			return nil
+		}
+	}
+	return ErrCryptogram
 }
 
 // Authorise checks the ARQC in field 55 of a request and returns the issuer authentication data (the value of tag 91: ARPC and ARC,
@@ -100,41 +114,6 @@ func (i Issuer) Authorise(pan, psn string, icc []byte, arc string) ([]byte, erro
 		return nil, err
 	}
 	return r.v.answer(r.key, r.ac, arc), nil
-}
-
-// Answer builds the issuer's part of field 55 of an answer: 91 and the scripts, as the account says.
-func (i Issuer) Answer(h Host, pan, psn string, icc []byte, arc string) ([]byte, error) {
-	auth, err := i.Authorise(pan, psn, icc, arc)
-	if err != nil {
-		return nil, err
-	}
-	var out []byte
-	switch h.ARPC {
-	case "none":
-	case "wrong":
-		auth[0] ^= 0x01
-		fallthrough
-	default:
-		out = put(out, 0x91, auth...)
-	}
-	for _, s := range []struct {
-		template byte
-		names    []string
-	}{{0x71, h.Before}, {0x72, h.After}} {
-		if len(s.names) == 0 {
-			continue
-		}
-		var commands []ScriptCommand
-		for _, n := range s.names {
-			commands = append(commands, scriptCommands[n])
-		}
-		b, err := i.Script(s.template, pan, psn, icc, commands...)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, b...)
-	}
-	return out, nil
 }
 
 // ScriptCommand is a command of an issuer script, without its MAC.

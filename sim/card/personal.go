@@ -12,6 +12,7 @@ import (
 
 // Application interchange profile, Book 3, table 37.
 const (
+	aipXDA        = 0x80 // EMV 4.4
 	aipSDA        = 0x40
 	aipDDA        = 0x20
 	aipCVM        = 0x10
@@ -31,7 +32,8 @@ type personal struct {
 	cdol1        tlv.DOL
 	cdol2        tlv.DOL
 	keys         *chain
-	ac, smi, smc key16 // the card's master keys: cryptograms, script MACs, script secrets
+	ec           *ecChain // with XDA
+	ac, smi, smc key16    // the card's master keys: cryptograms, script MACs, script secrets
 }
 
 // put appends a data object.
@@ -69,7 +71,7 @@ func tagHex(t tlv.Tag) string {
 // personalise builds an application. The records of a checked application are never too long.
 func personalise(a Application, holder string) *personal {
 	p := &personal{aid: unhex(a.AID), records: map[byte][][]byte{}}
-	p.keys = chainOf(p.aid, a.Keys)
+	p.keys, p.ec = chainOf(p.aid, a.Keys), ecChainOf(p.aid, a.Keys)
 	p.aip = aipOf(&a)
 
 	p.pdol, _ = tlv.ParseDOL(unhex(a.PDOL)) // Application.complete has read them
@@ -106,7 +108,7 @@ func personalise(a Application, holder string) *personal {
 	if a.Version != "" {
 		core.put(0x9F08, unhex(a.Version)...)
 	}
-	if a.ODA != "none" {
+	if a.ODA != "none" && a.ODA != "xda" {
 		core.put(0x9F4A, 0x82)
 	}
 	lists.put(0x8C, unhex(a.CDOL1)...)
@@ -130,11 +132,16 @@ func personalise(a Application, holder string) *personal {
 		return p
 	}
 	// AFL: the contents of both records of file 2; 9F4A: the AIP behind them.
-	static := slices.Concat(dress(core.out, a.Fault), dress(lists.out, a.Fault), p.aip[:])
-	if a.Fault == faultStatic {
-		static = append(static, 0x00)
+	signed := slices.Concat(dress(core.out, a.Fault), dress(lists.out, a.Fault))
+	if a.ODA == "xda" {
+		p.records[3] = p.ec.records(&a, p.ec.static(&a, signed, p.aip))
+	} else {
+		static := append(signed, p.aip[:]...)
+		if a.Fault == faultStatic {
+			static = append(static, 0x00)
+		}
+		p.records[3] = p.keys.records(&a, static)
 	}
-	p.records[3] = p.keys.records(&a, static)
 	p.afl = append(p.afl, 3<<3, 1, byte(len(p.records[3])), 0)
 	p.finish(&a)
 	return p
@@ -163,6 +170,8 @@ func aipOf(a *Application) (aip [2]byte) {
 		aip[0] |= aipDDA
 	case "cda":
 		aip[0] |= aipDDA | aipCDA
+	case "xda":
+		aip[0] |= aipXDA
 	}
 	if a.IssuerAuth == "external" {
 		aip[0] |= aipIssuerAuth

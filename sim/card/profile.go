@@ -47,7 +47,7 @@ type Host struct {
 	Balance int64    `toml:"balance"` // minor units that may be spent
 	Code    string   `toml:"code"`    // response code (field 39) to every sale; "" lets balance and PIN decide
 	ARPC    string   `toml:"arpc"`    // "" right, wrong, or none: no tag 91
-	Before  []string `toml:"before"`  // script 71: commands by name, of ScriptNames; those behind a "wrong-mac" have wrong MACs
+	Before  []string `toml:"before"`  // script 71: commands by name, of ScriptNames
 	After   []string `toml:"after"`   // script 72
 }
 

@@ -2,7 +2,6 @@ package card
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 
 	"posd/emv/tlv"
@@ -111,19 +110,3 @@ func (t *transaction) changePIN(cmd command, data []byte) []byte {
 	t.tries = t.a.PINTries
 	return swOK
 }
-
-// scriptCommands are the commands that a profile's issuer can send, by name. The new PIN is 2580.
-var scriptCommands = map[string]ScriptCommand{
-	"block-application":   BlockApplication,
-	"unblock-application": UnblockApplication,
-	"block-card":          BlockCard,
-	"unblock-pin":         UnblockPIN,
-	"change-pin":          ChangePIN("2580"),
-	"limit-5":             SetOfflineCount(5),
-	"new-name":            UpdateRecord(1, 1, record(put(nil, 0x5F20, []byte("NEW/NAME")...))),
-	"unknown-data":        {Header: [4]byte{0x04, 0xDA, 0x9F, 0x7F}, Data: []byte{0}},
-	"wrong-mac":           {Header: BlockApplication.Header, wrong: true},
-}
-
-// ScriptNames lists the names of script commands that a profile may use.
-func ScriptNames() []string { return slices.Sorted(maps.Keys(scriptCommands)) }
