@@ -65,6 +65,10 @@ func (w *world) holds(f frame, m *iso8583.Message) {
 	if f.mti == "0820" {
 		return
 	}
+	if f.mti == "0620" || f.mti == "0200" && strings.HasPrefix(m.Text(60), "36") {
+		w.adviceLeaves(f, m)
+		return
+	}
 	if f.mti != "0400" {
 		for _, old := range w.frames {
 			if old.mti != "0400" && old.stan == f.stan && old.mti != "0820" { // invariant 5
@@ -128,6 +132,40 @@ func (w *world) holds(f frame, m *iso8583.Message) {
 		}
 	default:
 		w.violated("a %s leaves", f.mti)
+	}
+}
+
+// adviceLeaves holds a script notice or an upload against the journal and against those that left before: invariants 5, 6 and 13.
+func (w *world) adviceLeaves(f frame, m *iso8583.Message) {
+	about, kind := f.stan, "offline-sale"
+	if f.mti == "0620" {
+		about, kind = m.Text(61)[6:12], "script"
+	}
+	r, err := w.j.Last(func(r journal.Record) bool { return r.Card != nil && fmt.Sprintf("%06d", r.STAN) == about })
+	i := slices.IndexFunc(r.Advices, func(a journal.Advice) bool { return a.Kind == kind && a.State == journal.AdviceOwed })
+	switch {
+	case err != nil || i < 0 || fmt.Sprintf("%012d", r.Amount.Minor) != m.Text(4) || fmt.Sprintf("%06d", r.Batch) != f.batch:
+		w.violated("a %s about trace %s leaves, the journal has %+v", f.mti, about, r)
+		return
+	case r.State == journal.Sent || r.State == journal.Undoing, kind == "offline-sale" && (r.State != journal.Approved || !r.Card.Offline):
+		w.violated("a %s leaves for record %d, which is %q", f.mti, r.No, r.State)
+	case m.Has(35) || m.Has(52):
+		w.violated("a %s has track data or a PIN", f.mti)
+	}
+	for _, old := range w.frames {
+		if old.stan != f.stan || old.mti == "0820" {
+			continue
+		}
+		if kind == "offline-sale" && !slices.ContainsFunc(w.host.Ledger(), func(e simacquirer.Entry) bool { return e.MTI == "0200" && e.STAN == r.STAN }) {
+			continue // the request for this sale that surely never left the terminal
+		}
+		a, b := old.raw, f.raw
+		if old.signOn != f.signOn { // another MAC key
+			a, b = a[:max(0, len(a)-8)], b[:len(b)-8]
+		}
+		if !bytes.Equal(a, b) {
+			w.violated("a %s has the trace number %s of a %s before, or is repeated with other bytes", f.mti, f.stan, old.mti)
+		}
 	}
 }
 
@@ -210,7 +248,7 @@ func (w *world) checkScreen(s keypad.Screen) {
 	r, err := w.j.Last(func(r journal.Record) bool { return r.Amount == *s.Amount })
 	switch s.Mood {
 	case keypad.Good:
-		if err != nil || r.State != journal.Approved || w.heldFor(s.Amount.Minor) != s.Amount.Minor {
+		if err != nil || r.State != journal.Approved || w.heldFor(s.Amount.Minor) != s.Amount.Minor && !r.Card.Offline {
 			w.violated("screen %q says approved, the journal %q, held are %d", s.Name, r.State, w.heldFor(s.Amount.Minor))
 		}
 	case keypad.Bad:
@@ -328,6 +366,9 @@ func (w *world) finally() {
 		}
 	}
 	for mark, n := range tcs {
+		if w.plan.offline && w.taken > 0 {
+			continue // power or card went between the card's approval and the record: nothing was sold
+		}
 		w.violated("the card gave %d certificates (ATC, amount %s) of which the journal knows nothing", n, mark)
 	}
 	if w.plan.story.card == "expired" && w.heldFor(firstSale) != 0 { // invariant 23
@@ -355,7 +396,7 @@ func (w *world) certificates() map[string]int {
 			}
 			if g.Kind == "TC" {
 				out[fmt.Sprintf("%04X %d", g.ATC, g.Amount)]++
-				if !g.Second {
+				if !g.Second && !w.plan.offline {
 					w.violated("the card approved %d by itself", g.Amount)
 				}
 			}
@@ -383,11 +424,16 @@ var harmless = []string{simacquirer.ForeignReply, simacquirer.DuplicateReply, si
 func (w *world) ledgerOfHost(all []journal.Record) {
 	stans, reversals := map[string]bool{}, map[uint32][]byte{}
 	answers := map[uint32]string{} // what was wrong with the last answer to a reversal
+	advices := map[string]string{} // and to an upload or notice
 	key := 0
 	for _, e := range w.host.Ledger() {
 		name := fmt.Sprintf("%s %d %d", e.MTI, e.Batch, e.STAN)
 		i := slices.IndexFunc(all, func(r journal.Record) bool { return r.STAN == e.STAN && r.Batch == e.Batch })
-		if e.MTI == "0200" && i >= 0 && all[i].State == journal.Approved && e.Fault != "" && !slices.Contains(harmless, e.Fault) { // invariants 9, 10
+		upload := e.MTI == "0200" && i >= 0 && all[i].Card.Offline
+		if upload || e.MTI == "0620" {
+			advices[name] = e.Fault
+		}
+		if e.MTI == "0200" && !upload && i >= 0 && all[i].State == journal.Approved && e.Fault != "" && !slices.Contains(harmless, e.Fault) { // invariants 9, 10
 			w.violated("record %d is approved by an answer with %s", all[i].No, e.Fault)
 		}
 		switch e.MTI {
@@ -399,8 +445,9 @@ func (w *world) ledgerOfHost(all []journal.Record) {
 				w.violated("host: %s came twice", name)
 			}
 			stans[name] = true
+		case "0620":
 		case "0200":
-			if stans[name] { // invariant 5, and the link sends nothing twice
+			if stans[name] && !upload { // invariant 5, and the link sends nothing twice
 				w.violated("host: %s came twice", name)
 			}
 			stans[name] = true
@@ -421,9 +468,19 @@ func (w *world) ledgerOfHost(all []journal.Record) {
 			w.violated("host refuses a %s with %s: %s", e.MTI, e.Code, e.Outcome)
 		}
 	}
+	w.closedBy(advices)
 	for stan, f := range answers {
 		if f != "" && !slices.Contains(harmless, f) { // invariant 10
 			w.violated("the reversal of trace %d is closed by an answer with %s", stan, f)
+		}
+	}
+}
+
+// closedBy is invariant 10 for uploads and notices: what closed them was an answer to believe.
+func (w *world) closedBy(advices map[string]string) {
+	for name, f := range advices {
+		if f != "" && !slices.Contains(harmless, f) {
+			w.violated("the advice %s is closed by an answer with %s", name, f)
 		}
 	}
 }
