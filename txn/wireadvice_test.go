@@ -1,8 +1,13 @@
 package txn_test
 
 import (
+	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 
+	"posd/journal"
+	"posd/netlink/iso8583"
 	simacquirer "posd/sim/acquirer"
 )
 
@@ -54,4 +59,47 @@ func TestWireOffline(t *testing.T) {
 			}
 		}
 	})
+}
+
+// adviceLeaves holds a script notice or an upload against the journal and against those that left before: invariants 5, 6 and 13.
+func (w *world) adviceLeaves(f frame, m *iso8583.Message) {
+	about, kind := f.stan, "offline-sale"
+	if f.mti == "0620" {
+		about, kind = m.Text(61)[6:12], "script"
+	}
+	r, err := w.j.Last(func(r journal.Record) bool { return r.Card != nil && fmt.Sprintf("%06d", r.STAN) == about })
+	i := slices.IndexFunc(r.Advices, func(a journal.Advice) bool { return a.Kind == kind && a.State == journal.AdviceOwed })
+	switch {
+	case err != nil || i < 0 || fmt.Sprintf("%012d", r.Amount.Minor) != m.Text(4) || fmt.Sprintf("%06d", r.Batch) != f.batch:
+		w.violated("a %s about trace %s leaves, the journal has %+v", f.mti, about, r)
+		return
+	case r.State == journal.Sent || r.State == journal.Undoing, kind == "offline-sale" && (r.State != journal.Approved || !r.Card.Offline):
+		w.violated("a %s leaves for record %d, which is %q", f.mti, r.No, r.State)
+	case m.Has(35) || m.Has(52):
+		w.violated("a %s has track data or a PIN", f.mti)
+	}
+	for _, old := range w.frames {
+		if old.stan != f.stan || old.mti == "0820" {
+			continue
+		}
+		if kind == "offline-sale" && !slices.ContainsFunc(w.host.Ledger(), func(e simacquirer.Entry) bool { return e.MTI == "0200" && e.STAN == r.STAN }) {
+			continue // the request for this sale that surely never left the terminal
+		}
+		a, b := old.raw, f.raw
+		if old.signOn != f.signOn { // another MAC key
+			a, b = a[:max(0, len(a)-8)], b[:len(b)-8]
+		}
+		if !bytes.Equal(a, b) {
+			w.violated("a %s has the trace number %s of a %s before, or is repeated with other bytes", f.mti, f.stan, old.mti)
+		}
+	}
+}
+
+// closedBy is invariant 10 for uploads and notices: what closed them was an answer to believe.
+func (w *world) closedBy(advices map[string]string) {
+	for name, f := range advices {
+		if f != "" && !slices.Contains(harmless, f) {
+			w.violated("the advice %s is closed by an answer with %s", name, f)
+		}
+	}
 }

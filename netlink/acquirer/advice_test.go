@@ -82,8 +82,17 @@ func TestAdviceAnswers(t *testing.T) {
 		code string
 		want Action
 	}{
-		{"00", Approve}, {"25", Approve}, {"12", Approve}, {"94", Approve}, {"96", Retry}, {"A0", SignOn}, {"97", Decline}, {"34", Capture},
-		{"11", Retry}, {"01", Retry}, {"Z9", Decline},
+		{"00", Approve},
+		{"25", Approve},
+		{"12", Approve},
+		{"94", Approve},
+		{"96", Retry},
+		{"A0", SignOn},
+		{"97", Decline},
+		{"34", Capture},
+		{"11", Retry},
+		{"01", Retry},
+		{"Z9", Decline},
 	} {
 		s := &script{answers: [][]byte{reply(c.code, makBytes)}}
 		got, err := newClient(t, s).Advise(t.Context(), testAdvice(AdviceScript))
