@@ -116,6 +116,9 @@ func (w *world) holds(f frame, m *iso8583.Message) {
 				}
 			}
 		}
+		if len(r.Advices) > 0 != bytes.Contains(m.Get(55), []byte{0xDF, 0x31}) {
+			w.violated("a reversal of a sale with %d notices has field 55 %X", len(r.Advices), m.Get(55))
+		}
 		for _, n := range []int{35, 52} {
 			if m.Has(n) { // invariant 18: nothing of it may have been kept
 				w.violated("a reversal has field %d", n)
