@@ -106,6 +106,10 @@ func (t *Terminal) advise(ctx context.Context, r journal.Record, i int, count bo
 	case errors.As(err, &f) && (f.Reason == acquirer.ReasonBadMAC || f.SignOn):
 		t.signOnWanted = true
 	}
+	if unbuildable(err) { // it would keep the others waiting for ever
+		log.Error().Err(err).Msg("advice cannot be built")
+		return end(journal.AdviceGivenUp, "", 0)
+	}
 	log.Warn().Err(err).Int("tries", a.Tries).Msg("advice not taken")
 	owed := fmt.Errorf("%w: %w", ErrOwed, err)
 	if !answered && (!count || errors.As(err, &f) && !f.Sent) {

@@ -76,11 +76,8 @@ func (t *Terminal) Pending(pan string) int64 {
 func unreachable(err error) bool {
 	var f *acquirer.Failure
 	var l *netlink.Error
-	var request *acquirer.RequestError
-	var field *iso8583.Error
 	switch {
-	case errors.Is(err, vault.ErrPad), errors.Is(err, vault.ErrNoKeys), errors.As(err, &request), errors.As(err, &field),
-		errors.Is(err, context.Canceled):
+	case errors.Is(err, vault.ErrPad), errors.Is(err, vault.ErrNoKeys), unbuildable(err), errors.Is(err, context.Canceled):
 		return false
 	case errors.As(err, &l) && l.Cause == netlink.TLSRefused:
 		return false
@@ -88,6 +85,14 @@ func unreachable(err error) bool {
 		return true
 	}
 	return errors.As(err, &f) && !f.Sent
+}
+
+// unbuildable tells whether an error means that a request cannot be put into a message at all.
+func unbuildable(err error) bool {
+	var f *acquirer.Failure
+	var request *acquirer.RequestError
+	var field *iso8583.Error
+	return errors.As(err, &f) && !f.Sent && (errors.As(err, &request) || errors.As(err, &field))
 }
 
 // mayGoOn decides, before a card is asked for, whether a sale may begin although the host cannot be asked (p is why) or must be.

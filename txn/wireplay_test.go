@@ -2,6 +2,7 @@ package txn_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand"
 	"os"
 	"runtime/debug"
@@ -134,6 +135,9 @@ func (s *shared) play(p plan) *world {
 	if after, _ := w.j.Meta(); err != nil || after.Totals == before.Totals {
 		w.violated("the last sale did not work: %v", err)
 	}
+	if owed, _ := w.j.Owed(); len(owed) > 0 { // its advice
+		step(func() { _ = t.Settle(ctx, 0) })
+	}
 	w.finally()
 	return w
 }
@@ -169,11 +173,33 @@ iac_online = "D86804F800"
 `
 )
 
+// Cards of a terminal that may approve without the host: one that approves small amounts by itself, one that wants the issuer asked but
+// does without when that cannot be. Both without a key, and without a PIN.
+const (
+	freeCard   = "approves by itself"
+	unableCard = "does without the issuer"
+)
+
+func freeProfile(limit int) []byte {
+	p := strings.NewReplacer(
+		`cvm = "000000000000000002031F00"`, `cvm = "00000000000000001F00"`, `D86004A800`, `0000000000`, `0010000000`, `0000000000`, `D86804F800`, `0000000000`,
+	).Replace(plainProfile)
+	return fmt.Appendf([]byte(p), "offline_limit = %d\noffline_count = 9\n", limit)
+}
+
 // take puts another card into the buyer's hand.
 func (w *world) take(profile string) {
-	c, err := card.Load(profile)
-	if profile == plainCard {
+	var c *card.Card
+	var err error
+	switch profile {
+	case plainCard:
 		c, err = card.Parse([]byte(plainProfile))
+	case freeCard:
+		c, err = card.Parse(freeProfile(20000))
+	case unableCard:
+		c, err = card.Parse(freeProfile(0))
+	default:
+		c, err = card.Load(profile)
 	}
 	if err != nil {
 		panic(err)

@@ -10,6 +10,7 @@ import (
 	"math/rand"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,8 @@ type plan struct {
 	again  bool   // a sale that ended before anything was sent is tried once more
 	first  uint32 // trace number at the beginning; 0 is 1
 	tls    bool   // to the acquirer
+
+	offline bool // a terminal of type 22 that card and floor limit let approve without the host
 }
 
 func (p plan) String() string {
@@ -167,7 +170,7 @@ func newWireWorld(p plan, s *shared) *world {
 	w.j.Cut = func(bool) { w.durably("journal") }
 	w.keysDir = s.dir()
 	w.host = simacquirer.New(simacquirer.Options{
-		TMK: wireTMK, TID: wireTID, MID: wireMID, Accounts: s.accounts, Issuer: card.Issuer{}, Rand: rand.New(rand.NewSource(2)),
+		TMK: wireTMK, TID: wireTID, MID: wireMID, Accounts: s.accounts, Issuer: card.Issuer{}, Scripts: unblockPIN, Rand: rand.New(rand.NewSource(2)),
 		Now: func() time.Time { return trueTime(w.started) },
 	})
 	if p.story.card == "" {
@@ -186,6 +189,11 @@ func newWireWorld(p plan, s *shared) *world {
 		}
 	}
 	return w
+}
+
+// unblockPIN is the script of the issuer: a command that does no harm.
+func unblockPIN(template byte, pan, psn string, icc []byte, _ []string) ([]byte, error) {
+	return card.Issuer{}.Script(template, pan, psn, icc, card.UnblockPIN)
 }
 
 // end stops the hosts of a run.
@@ -331,15 +339,35 @@ func (w *world) terminal(s *shared) *txn.Terminal {
 		must(err)
 		purses["alipay"] = mortal{purse, w}
 	}
-	return &txn.Terminal{
+	kernel := s.emv
+	if w.plan.offline {
+		kernel = s.freeEMV()
+	}
+	var t *txn.Terminal
+	t = &txn.Terminal{
 		Config: txn.Config{
 			MID: wireMID, TID: wireTID, MerchantZH: "测试商户", MerchantEN: "Test Shop", Operator: "01", Currency: money.CNY, MaxAmount: 5000000,
 			SaleTags: s.profile.ICC.Sale, ReversalTags: s.profile.ICC.Reversal, ReversalTries: s.profile.Reversal.Tries, Contract: s.contract,
+			Advices: s.profile.Advices, Offline: acquirer.OfflineLimits{Count: 2, Total: 15000}, TerminalType: kernel.Terminal.Type,
 		}.Defaults(),
-		Console: (*console)(w), Journal: w.j, Printer: (*paper)(w), Reader: (*reader)(w), Kernel: txn.Contact{Kernel: emv.New(s.emv)},
-		Keys: safe{store, w}, Acquirer: client, Scanner: (*scanner)(w), Wallets: purses,
+		Console: (*console)(w), Journal: w.j, Printer: (*paper)(w), Reader: (*reader)(w),
+		Kernel: txn.Contact{Kernel: emv.New(kernel, emv.WithPending(func(pan string) int64 { return t.Pending(pan) }))},
+		Keys:   safe{store, w}, Acquirer: client, Scanner: (*scanner)(w), Wallets: purses,
 		Now: w.now, Rand: rand.New(rand.NewSource(1)), Log: log,
 	}
+	return t
+}
+
+// freeEMV are parameters that leave small sales to the card: a terminal of type 22, a floor limit, no action codes.
+func (s *shared) freeEMV() emv.Config {
+	c := s.emv
+	c.Terminal.Type = 0x22
+	c.Applications = slices.Clone(c.Applications)
+	for i := range c.Applications {
+		a := &c.Applications[i]
+		a.TACDenial, a.TACOnline, a.TACDefault, a.FloorLimit = [5]byte{}, [5]byte{0, 0, 0, 0x80}, [5]byte{}, 20000
+	}
+	return c
 }
 
 // dial opens a line to the acquirer.

@@ -173,7 +173,7 @@ func (h *Host) scripts(r *request, a *account) ([]byte, error) {
 		}
 		b, err := h.opt.Scripts(s.template, a.PAN, psnOf(r), r.msg.Get(55), names)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		out = append(out, b...)
 	}

@@ -59,8 +59,12 @@ func (h *Host) answerTo(r *request, d decision) *answer {
 	if d.auth != "" {
 		set(38, d.auth)
 	}
+	var icc []byte
 	if len(d.issuer) > 0 {
-		set(55, string(append(tlv.Append(nil, 0x91, d.issuer), d.scripts...)))
+		icc = tlv.Append(nil, 0x91, d.issuer)
+	}
+	if icc = append(icc, d.scripts...); len(icc) > 0 {
+		set(55, string(icc))
 	}
 	for n, v := range d.fields {
 		set(n, v)

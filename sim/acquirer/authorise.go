@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"posd/emv/tlv"
+	"posd/sim"
 	"posd/vault"
 )
 
@@ -115,7 +116,7 @@ func (h *Host) sell(r *request) decision {
 		} else {
 			d.issuer = answer
 			if d.scripts, err = h.scripts(r, a); err != nil {
-				panic(err) // the host's own script
+				h.opt.Trace.Emit("acquirer", "", "no script", sim.Field{Name: "cause", Value: err.Error()})
 			}
 			s.scripted = d.scripts != nil
 		}
