@@ -267,8 +267,12 @@ func TestVerifyEnciphered(t *testing.T) {
 		ok     bool
 	}{
 		{"2^16+1", func(c *vault.CardPINCipher) { c.Exponent = []byte{1, 0, 1} }, true},
-		{"248 bytes, the most", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 121)) }, true},
-		{"249 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 122)) }, false},
+		{"248 bytes, the most", func(c *vault.CardPINCipher) {
+			c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 121))
+		}, true},
+		{"249 bytes", func(c *vault.CardPINCipher) {
+			c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 122))
+		}, false},
 		{"64 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:63], []byte{1}) }, true},
 		{"63 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:62], []byte{1}) }, false},
 		{"no modulus", func(c *vault.CardPINCipher) { c.Modulus = nil }, false},
