@@ -283,7 +283,7 @@ func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad e
 	if r.o.Profile.echo() {
 		// libccid's buffer has no room for the echo of the words that it loads into a GemPCPinPad: it takes the first answer for it.
 		first := c.raw
-		if len(first) > 64 && c.typ == 0x6B {
+		if c.typ == 0x6B && len(c.data) > 1 && c.data[0] == 0xB2 {
 			first = answer{typ: 0x83, slot: c.slot, seq: c.seq, b: [3]byte{r.icc(0)}}.frame()
 		}
 		if err := r.write(ctx, line, first); err != nil {
