@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,6 +284,52 @@ func TestAborted(t *testing.T) {
 			// Where the entry cannot be aborted the driver waits for the reader's own time-out.
 			if _, err := d.PowerOn(t.Context()); err != nil {
 				t.Errorf("the next customer: %v", err)
+			}
+		})
+	}
+}
+
+// TestEncipheredPIN goes the whole way: driver, extension, a card that deciphers (Book 2, 7.2).
+func TestEncipheredPIN(t *testing.T) {
+	n, private := testKey()
+	challenge := []byte{8, 7, 6, 5, 4, 3, 2, 1}
+	for _, atr := range [][]byte{t0ATR, t1ATR} {
+		synctest.Test(t, func(t *testing.T) {
+			r := ccid.New(ccid.Options{Profile: ccid.PosdPINPad})
+			d := drive(t, r, driver.Opts{Profile: driver.PosdPINPad})
+			r.Insert(0, &chip{atr: atr, say: func(apdu []byte) []byte {
+				if len(apdu) != 69 || !bytes.HasPrefix(apdu, []byte{0x00, 0x20, 0x00, 0x88, 64}) {
+					return []byte{0x67, 0x00}
+				}
+				b := new(big.Int).Exp(new(big.Int).SetBytes(apdu[5:]), private, n).FillBytes(make([]byte, 64))
+				if bytes.HasPrefix(b, dehex(t, "7F 241357FFFFFFFFFF 0807060504030201")) {
+					return []byte{0x90, 0x00}
+				}
+				return []byte{0x63, 0xC1}
+			}})
+			if _, err := d.PowerOn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for keys, want := range map[string]uint16{"1357\r": 0x9000, "1358\r": 0x63C1} {
+				var stars []int
+				typing := time.AfterFunc(time.Second, func() {
+					for _, key := range keys {
+						time.Sleep(200 * time.Millisecond) // of the bubble's time
+						r.Press(key)
+					}
+				})
+				sw, err := d.VerifyPIN(t.Context(), vault.CardPIN{
+					Timeout:  10 * time.Second,
+					Cipher:   &vault.CardPINCipher{Modulus: n.Bytes(), Exponent: []byte{1, 0, 1}, Challenge: challenge},
+					Progress: func(n int) { stars = append(stars, n) },
+				})
+				typing.Stop()
+				if sw != want || err != nil {
+					t.Errorf("%04X, %v, want %04X", sw, err, want)
+				}
+				if !slices.Equal(stars, []int{1, 2, 3, 4}) {
+					t.Errorf("stars %v", stars)
+				}
 			}
 		})
 	}
