@@ -60,7 +60,7 @@ func TestPINForTheCard(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			var err error
-			sw, err = drv.VerifyPIN(t.Context(), vault.CardPIN{Timeout: 20 * time.Second})
+			sw, err = drv.VerifyPIN(t.Context(), vault.CardPIN{Timeout: 5 * time.Second})
 			done <- err
 		}()
 		do(t, w, "wait reader=waiting")
