@@ -147,6 +147,9 @@ func (a *ATR) check(groups *[4]interfaceBytes, warm bool) error {
 		a.WI = g2.v[tc]
 	}
 	if a.T == 0 {
+		if n := g2.v[td] & 0x0F; g2.has[td] && n != 0x1 && n != 0xE { // 8.3.3.8
+			return bad("TD2", g2.at[td], "T=%d is offered behind T=0", n)
+		}
 		return nil
 	}
 	if !g2.has[td] || g2.v[td]&0x0F != 1 {

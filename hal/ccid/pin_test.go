@@ -126,11 +126,21 @@ func TestVerifyPIN(t *testing.T) {
 	}
 }
 
-// TestSecureFrame: the whole frame, as libccid would build it out of the same PIN_VERIFY_STRUCTURE.
+// TestSecureFrame: what pcscd logged of libccid 1.5.2, when it was asked for such a PIN at a T=0 card and, twice, at a T=1 card.
 func TestSecureFrame(t *testing.T) {
-	m := message{typ: pcSecure, seq: 7, data: securePlain(0, [3]byte{})}
-	if got, want := m.appendFrame(nil), dehex(t, "0306 69 1C000000 00 07 00 0000 0000894704 0C04 02 01 0904 00 000000 0020008008 20FFFFFFFFFFFFFF"); !bytes.Equal(got[:len(got)-1], want) {
-		t.Errorf("% X", got)
+	for _, c := range []struct {
+		seq      byte
+		prologue [3]byte
+		libccid  string
+	}{
+		{0x12, [3]byte{}, "0306691C00000000120000 00001E8947040C0402010904000000000020008008 20FFFFFFFFFFFFFF C7"},
+		{0x12, [3]byte{0, 0x00, 0x0D}, "0306691C00000000120000 00001E8947040C04020109040000000D0020008008 20FFFFFFFFFFFFFF CA"},
+		{0x13, [3]byte{0, 0x40, 0x0D}, "0306691C00000000130000 00001E8947040C04020109040000400D0020008008 20FFFFFFFFFFFFFF 8B"},
+	} {
+		m := message{typ: pcSecure, seq: c.seq, data: securePlain(30, c.prologue)}
+		if got, want := m.appendFrame(nil), dehex(t, c.libccid); !bytes.Equal(got, want) {
+			t.Errorf("% X, libccid % X", got, want)
+		}
 	}
 }
 
@@ -267,8 +277,12 @@ func TestVerifyEnciphered(t *testing.T) {
 		ok     bool
 	}{
 		{"2^16+1", func(c *vault.CardPINCipher) { c.Exponent = []byte{1, 0, 1} }, true},
-		{"248 bytes, the most", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 121)) }, true},
-		{"249 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 122)) }, false},
+		{"248 bytes, the most", func(c *vault.CardPINCipher) {
+			c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 121))
+		}, true},
+		{"249 bytes", func(c *vault.CardPINCipher) {
+			c.Modulus = slices.Concat(key1024[:127], bytes.Repeat([]byte{0x01}, 122))
+		}, false},
 		{"64 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:63], []byte{1}) }, true},
 		{"63 bytes", func(c *vault.CardPINCipher) { c.Modulus = slices.Concat(key1024[:62], []byte{1}) }, false},
 		{"no modulus", func(c *vault.CardPINCipher) { c.Modulus = nil }, false},

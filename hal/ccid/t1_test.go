@@ -88,6 +88,30 @@ func TestT1(t *testing.T) {
 		{name: "IFS 00", apdu: get, script: "00" + get + " -> C1 00 \n 82 -> C1 FF \n 82 -> C1", err: ErrProtocol},
 		{name: "time 00", apdu: get, script: "00" + get + " -> C3 00 \n 82 -> C3 00 \n 82 -> C3 00", err: ErrProtocol},
 		{name: "time for ever", apdu: get, script: "00" + get + " -> C3 01" + strings.Repeat("\nE3 01 -> C3 01", maxWTX), err: ErrProtocol},
+		// Book 1, 9.2.5: what is invalid, and what is done about it.
+		{name: "9.2.5: I-block with a wrong N(S)", apdu: get, script: "00" + get + " -> 40 9000 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: I-block with RFU bits", apdu: get, script: "00" + get + " -> 01 9000 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: R-block with data", apdu: get, script: "00" + get + " -> 81 00 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: R-block with RFU bits", apdu: get, script: "00" + get + " -> A0 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: R-block of an unknown error", apdu: get, script: "00" + get + " -> 83 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: S(WTX response) that nobody asked for", apdu: get, script: "00" + get + " -> E3 01 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: S(IFS response) in the middle", apdu: get, script: "00" + get + " -> E1 FE \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: S(WTX) of two bytes", apdu: get, script: "00" + get + " -> C3 0101 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: I-block before our chain is through", apdu: long, script: "20" + head + " -> 00 9000 \n 82 -> 90 \n 40" + rest + " -> 00 9000", want: "9000"},
+		{name: "9.2.5: an R-block that gets no good answer is sent again as it was", apdu: get, script: "00" + get + " -> mute \n 82 -> !00 9000 \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: silence after S(WTX response)", apdu: get, script: "00" + get + " -> C3 02 \n E3 02 -> mute \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: silence after S(IFS response)", apdu: get, script: "00" + get + " -> C1 40 \n E1 40 -> mute \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.5: two bad ones, then a chain: each block has three tries", apdu: get, script: "00" + get + " -> mute \n 82 -> mute \n 82 -> 20 AA \n 90 -> mute \n 90 -> mute \n 90 -> 40 9000", want: "AA9000"},
+		{name: "9.2.5: three tries for a block of ours", apdu: long, script: "20" + head + " -> 80 \n 20" + head + " -> 81 \n 20" + head + " -> 80", err: ErrProtocol},
+		{name: "9.2.5: three tries for an acknowledgement", apdu: get, script: "00" + get + " -> 20 AA \n 90 -> mute \n 90 -> !40 9000 \n 90 -> mute", err: ErrMute},
+		{name: "9.2.5: S(ABORT) inside a chain", apdu: long, script: "20" + head + " -> C2", err: ErrProtocol},
+		{name: "9.2.5: S(RESYNCH response) that nobody asked for", apdu: get, script: "00" + get + " -> E0 \n 82 -> E0 \n 82 -> E0", err: ErrProtocol},
+		{name: "9.2.4: I-block with no data in a chain", apdu: get, script: "00" + get + " -> 20 \n 90 -> 40 9000", want: "9000"},
+		{name: "9.2.4: S(IFS) 10 and FE are good", apdu: get, script: "00" + get + " -> C1 10 \n E1 10 -> C1 FE \n E1 FE -> 00 9000", want: "9000"},
+		{name: "9.2.4: S(IFS) 0F", apdu: get, script: "00" + get + " -> C1 0F \n 82 -> 00 9000", want: "9000"},
+		{name: "9.2.4: S(IFS) FF", apdu: get, script: "00" + get + " -> C1 FF \n 82 -> 00 9000", want: "9000"},
+		{name: "255 times more time, then an answer", apdu: get, script: "00" + get + " -> C3 01" + strings.Repeat("\nE3 01 -> C3 01", maxWTX-1) + "\nE3 01 -> 00 9000", want: "9000"},
+		{name: "258 bytes in two blocks", apdu: get, script: "00" + get + " -> 20" + strings.Repeat("AA", 254) + "\n 90 -> 40 BBBB9000", want: strings.Repeat("AA", 254) + "BBBB9000"},
 		{name: "empty response", apdu: get, script: "00" + get + " -> 00", err: ErrProtocol},
 		{name: "endless response", apdu: get, script: "00" + get + " -> 20" + strings.Repeat("AA", 254) + "\n 90 -> 60 0102030405", err: ErrProtocol},
 	} {
@@ -145,6 +169,10 @@ func TestIFS(t *testing.T) {
 		{"at the third try", []string{"", "00E101FE1F", "00E101FE1E"}, nil},
 		{"another size", []string{"00E1012000", "00E10120C0", "00E10120C0"}, ErrProtocol},
 		{"never", []string{"", "", ""}, ErrMute},
+		{"resynchronised", []string{"00810081", "00820082", "00820082", "00E000E0", "00E101FE1E"}, nil},
+		{"resynchronised at the third try", []string{"00810081", "00820082", "00820082", "", "00820082", "00E000E0", "00E101FE1E"}, nil},
+		{"does not know S(RESYNCH)", []string{"00810081", "00820082", "00820082", "00820082", "00820082", "00820082"}, ErrProtocol},
+		{"resynchronised, and still wrong", []string{"00810081", "00820082", "00820082", "00E000E0", "00820082", "00820082", "00820082"}, ErrProtocol},
 	} {
 		bubble(t, c.name, func(t *testing.T) {
 			n := 0
@@ -194,5 +222,47 @@ func FuzzT1(f *testing.F) {
 				t.Fatalf("%d bytes, %v", len(out), err)
 			}
 		})
+	})
+}
+
+// TestBlock: the prologue and epilogue of a block, Book 1, 9.2.1 to 9.2.3.
+func TestBlock(t *testing.T) {
+	good := append([]byte{0, 0x40, 254}, make([]byte, 254)...)
+	long := append([]byte{0, 0x40, 255}, make([]byte, 255)...)
+	for _, c := range []struct {
+		name string
+		b    []byte
+		why  string
+	}{
+		{"I-block", []byte{0, 0, 2, 0x90, 0, 0x92}, ""},
+		{"R-block", []byte{0, 0x80, 0, 0x80}, ""},
+		{"254 bytes", append(good, xor(good)), ""},
+		{"LEN FF", append(long, xor(long)), "LEN is FF"},
+		{"empty", nil, "too short"},
+		{"three bytes", []byte{0, 0, 0}, "too short"},
+		{"LEN too big", []byte{0, 0, 3, 0x90, 0, 0x93}, "LEN does not fit"},
+		{"LEN too small", []byte{0, 0, 1, 0x90, 0, 0x91}, "LEN does not fit"},
+		{"LRC wrong by a bit", []byte{0, 0, 2, 0x90, 0, 0x93}, "wrong LRC"},
+		{"NAD", []byte{0x12, 0, 2, 0x90, 0, 0x80}, "NAD is not 00"},
+	} {
+		_, err := parseBlock(c.b)
+		if got := (*blockError)(nil); c.why == "" && err != nil || c.why != "" && (!errors.As(err, &got) || got.why != c.why) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.why)
+		}
+	}
+}
+
+func FuzzBlock(f *testing.F) {
+	f.Add([]byte{0, 0, 2, 0x90, 0, 0x92})
+	f.Add([]byte{0, 0xC1, 1, 0xFE, 0x3E})
+	f.Add([]byte{0, 0x81, 0, 0x81})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := parseBlock(b)
+		if err != nil {
+			return
+		}
+		if again := appendBlock(k.pcb, k.inf); !bytes.Equal(again, b) {
+			t.Fatalf("% X -> % X", b, again)
+		}
 	})
 }

@@ -181,6 +181,13 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 	case len(data) == 0:
 		a.b = [3]byte{failed | iccActive, errLength}
 		return a, nil
+	}
+	return r.exchange(ctx, a, n, s, data, false, extend)
+}
+
+// exchange has the card of s answer a TPDU, a block or, at APDU level or when whole is true, an APDU.
+func (r *Reader) exchange(ctx context.Context, a answer, n int, s slot, data []byte, whole bool, extend func(t1 bool) error) (answer, error) {
+	switch {
 	case r.fault(FaultMute):
 		a.b = [3]byte{failed | iccActive, errMute}
 		return a, nil
@@ -189,11 +196,6 @@ func (r *Reader) xfr(ctx context.Context, a answer, n int, data []byte, extend f
 		a.b = [3]byte{failed | iccInactive, errMute}
 		return a, nil
 	}
-	return r.exchange(ctx, a, n, s, data, false, extend)
-}
-
-// exchange has the card of s answer a TPDU, a block or, at APDU level or when whole is true, an APDU.
-func (r *Reader) exchange(ctx context.Context, a answer, n int, s slot, data []byte, whole bool, extend func(t1 bool) error) (answer, error) {
 	var apduErr error
 	exec := func(apdu []byte) []byte {
 		var out []byte

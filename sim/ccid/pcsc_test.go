@@ -72,16 +72,26 @@ const libccid = "/usr/lib/pcsc/drivers/serial/libccidtwin.so"
 // because the daemon's socket has a fixed path. It returns the clients' output and the daemon's log.
 func pcscd(t *testing.T, device string, profile ccid.Profile, script string) (out, log string) {
 	t.Helper()
+	return pcscdIn(t, "", device, profile, script)
+}
+
+// pcscdIn is pcscd with a directory of the caller's, where the daemon's socket appears as run/pcscd.comm.
+func pcscdIn(t *testing.T, dir, device string, profile ccid.Profile, script string) (out, log string) {
+	t.Helper()
 	tool(t, "pcscd", "pcscd")
 	tool(t, "opensc-tool", "opensc")
 	tool(t, "unshare", "util-linux")
 	if _, err := os.Stat(libccid); err != nil {
 		t.Fatalf("%s is missing: apt-get install --no-install-recommends libccid", libccid)
 	}
-	dir := t.TempDir()
+	if dir == "" {
+		dir = t.TempDir()
+	}
 	conf := fmt.Sprintf("FRIENDLYNAME \"simulated\"\nDEVICENAME %s:%s\nLIBPATH %s\nCHANNELID 1\n", device, profile, libccid)
-	if err := os.Mkdir(filepath.Join(dir, "rc.d"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, d := range []string{"rc.d", "run"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "rc.d", "reader"), []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
@@ -89,6 +99,7 @@ func pcscd(t *testing.T, device string, profile ccid.Profile, script string) (ou
 	run := `set -e
 mount -t tmpfs none /run
 mkdir /run/pcscd
+mount --bind ` + dir + `/run /run/pcscd
 LIBCCID_ifdLogLevel=0x000F pcscd --foreground --debug --apdu -c ` + dir + `/rc.d >` + dir + `/log 2>&1 &
 daemon=$!
 trap 'kill $daemon; wait $daemon || true' EXIT

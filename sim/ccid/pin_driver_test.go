@@ -66,20 +66,26 @@ func (b *bench) start(name string) *driver.Card {
 	}
 	aid := dehex(b, chip.Profile().Applications[0].AID)
 	fci := b.apdu(k, slices.Concat([]byte{0x00, 0xA4, 0x04, 0x00, byte(len(aid))}, aid, []byte{0}))
-	n := 0
-	err = tlv.Walk(fci, func(_ []tlv.Tag, o tlv.Object) (bool, error) {
-		if o.Tag == 0x9F38 {
-			d, err := tlv.ParseDOL(o.Value)
-			n = d.Len()
-			return true, err
-		}
-		return true, nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	n := pdolLength(b, fci)
 	b.apdu(k, slices.Concat([]byte{0x80, 0xA8, 0x00, 0x00, byte(n + 2), 0x83, byte(n)}, make([]byte, n+1)))
 	return k
+}
+
+// pdolLength is the number of bytes that the list in a response to SELECT asks for.
+func pdolLength(t testing.TB, fci []byte) (n int) {
+	t.Helper()
+	err := tlv.Walk(fci, func(_ []tlv.Tag, o tlv.Object) (bool, error) {
+		if o.Tag != 0x9F38 {
+			return true, nil
+		}
+		d, err := tlv.ParseDOL(o.Value)
+		n = d.Len()
+		return true, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (b *bench) apdu(k *driver.Card, capdu []byte) []byte {

@@ -191,35 +191,8 @@ func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
 	}()
 	r.last, r.tell = nil, false
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	in := make(chan []byte)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			buf := make([]byte, 512)
-			n, err := line.Read(buf)
-			if n > 0 {
-				select {
-				case in <- buf[:n]:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if err != nil {
-				cancel(err)
-				return
-			}
-		}
-	}()
-	deadliner, _ := line.(interface{ SetReadDeadline(time.Time) error })
-	defer func() {
-		cancel(nil)
-		if deadliner != nil && deadliner.SetReadDeadline(time.Unix(1, 0)) == nil {
-			<-ended
-			_ = deadliner.SetReadDeadline(time.Time{}) // the next Serve reads without one
-		}
-	}()
+	ctx, in, stop := sim.Listen(ctx, line)
+	defer stop()
 
 	var pending []byte
 	for {
@@ -283,7 +256,7 @@ func (r *Reader) serveOne(ctx context.Context, line io.Writer, c *command, bad e
 	if r.o.Profile.echo() {
 		// libccid's buffer has no room for the echo of the words that it loads into a GemPCPinPad: it takes the first answer for it.
 		first := c.raw
-		if len(first) > 64 && c.typ == 0x6B {
+		if c.typ == 0x6B && len(c.data) > 1 && c.data[0] == 0xB2 {
 			first = answer{typ: 0x83, slot: c.slot, seq: c.seq, b: [3]byte{r.icc(0)}}.frame()
 		}
 		if err := r.write(ctx, line, first); err != nil {

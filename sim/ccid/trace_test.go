@@ -79,28 +79,36 @@ func FuzzServe(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add(dehex(f, "03066F010000000000000000FF95 03150303154103"))
+	f.Add(dehex(f, "030662000000000001000000 66 0306691C000000000200000000 1E8947040C0402010904000000000020008008 20FFFFFFFFFFFFFF 00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		synctest.Test(t, func(t *testing.T) {
-			r := ccid.New(ccid.Options{Pace: &ccid.Pace{}, Trace: func(sim.Event) {}})
-			h := connect(t, r)
-			r.Insert(0, &chip{atr: t0ATR, say: func(apdu []byte) []byte { return append(slices.Clone(apdu), 0x90, 0x00) }})
-			r.Insert(1, &chip{atr: []byte{0x3B, 0x80, 0x01, 0x81}, say: func(apdu []byte) []byte { return append(slices.Clone(apdu), 0x90, 0x00) }})
-			go h.write(b)
-			got := make([]byte, 4096)
-			for {
-				if err := h.line.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		for _, profile := range []ccid.Profile{ccid.GemCorePOSPro, ccid.GemPCPinPad, ccid.PosdPINPad} {
+			synctest.Test(t, func(t *testing.T) {
+				r := ccid.New(ccid.Options{Profile: profile, Pace: &ccid.Pace{}, Trace: func(sim.Event) {}})
+				h := connect(t, r)
+				r.Insert(0, &chip{atr: t0ATR, say: func(apdu []byte) []byte { return append(slices.Clone(apdu), 0x90, 0x00) }})
+				r.Insert(1, &chip{atr: []byte{0x3B, 0x80, 0x01, 0x81}, say: func(apdu []byte) []byte { return append(slices.Clone(apdu), 0x90, 0x00) }})
+				go h.write(b)
+				got := make([]byte, 4096)
+				for { // a PIN entry ends by its time-out, after 255 s at most
+					if err := h.line.SetReadDeadline(time.Now().Add(5 * time.Minute)); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := h.line.Read(got); err != nil {
+						break
+					}
+				}
+				if err := h.line.SetReadDeadline(time.Time{}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := h.line.Read(got); err != nil {
-					break
+				f := h.frame(0x65, 0, [3]byte{})
+				h.write(f)
+				if profile == ccid.GemPCPinPad {
+					h.read(len(f))
 				}
-			}
-			if err := h.line.SetReadDeadline(time.Time{}); err != nil {
-				t.Fatal(err)
-			}
-			if s, _, _ := h.do(0x65, 0); s > 1 {
-				t.Errorf("status %02X", s)
-			}
-		})
+				if a := h.answer(); a[7] > 1 {
+					t.Errorf("status %02X", a[7])
+				}
+			})
+		}
 	})
 }

@@ -195,35 +195,8 @@ func (p *Pad) Serve(ctx context.Context, line io.ReadWriter) error {
 		p.entry, p.pending, p.mac, p.out = nil, nil, nil, nil
 		p.idle()
 	})
-	ctx, cancel := context.WithCancelCause(ctx)
-	in := make(chan []byte)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			buf := make([]byte, 512)
-			n, err := line.Read(buf)
-			if n > 0 {
-				select {
-				case in <- buf[:n]:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if err != nil {
-				cancel(err)
-				return
-			}
-		}
-	}()
-	deadliner, _ := line.(interface{ SetReadDeadline(time.Time) error })
-	defer func() {
-		cancel(nil)
-		if deadliner != nil && deadliner.SetReadDeadline(time.Unix(1, 0)) == nil {
-			<-ended
-			_ = deadliner.SetReadDeadline(time.Time{}) // the next Serve reads without one
-		}
-	}()
+	ctx, in, stop := sim.Listen(ctx, line)
+	defer stop()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
