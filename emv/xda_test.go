@@ -685,3 +685,44 @@ func FuzzXDA(f *testing.F) {
 		}
 	})
 }
+
+// FuzzXDATransaction runs whole transactions with XDA against a card that answers what it likes: the kernel must end, and nothing is
+// approved offline without a signature that verifies.
+func FuzzXDATransaction(f *testing.F) {
+	for _, change := range []func(*xdaChip){
+		func(*xdaChip) {}, quietCard, sdadOf(shorter),
+		func(c *xdaChip) { c.index = 0x77 },
+		func(c *xdaChip) { c.prop += "9F38069F33039F3704" },
+	} {
+		rec := &recorder{card: newXDAChip(change)}
+		s, err := New(xdaConfig()).Start(f.Context(), rec, testRequest(), &person{})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if s.Outcome() == Online {
+			if _, err := s.Complete(f.Context(), HostAnswer{Reached: true, ARC: "00", Approved: true}); err != nil {
+				f.Fatal(err)
+			}
+		}
+		f.Add(rec.tape, true)
+		f.Add(rec.tape, false)
+	}
+	f.Fuzz(func(t *testing.T, answers []byte, reached bool) {
+		cfg := xdaConfig()
+		quietTerminal(&cfg)
+		s, err := New(cfg).Start(t.Context(), &tape{answers, 2000}, testRequest(), &person{})
+		if err != nil {
+			return
+		}
+		if s.Outcome() == Approved && s.oda == odaXDA && (s.xda.failed() || !s.icc.Has(tagSDAD)) {
+			t.Fatalf("approved offline, TVR %X", s.tvr)
+		}
+		if s.Outcome() != Online {
+			return
+		}
+		out, _ := s.Complete(t.Context(), HostAnswer{Reached: reached, ARC: "00", Approved: true})
+		if out == Approved && !reached && s.xda.failed() {
+			t.Fatalf("approved without the issuer, TVR %X", s.tvr)
+		}
+	})
+}
