@@ -54,14 +54,17 @@ func (s *ecSigner) xy() []byte {
 	return append(x.FillBytes(make([]byte, s.u.field)), y.FillBytes(make([]byte, s.u.field))...)
 }
 
-// sign is EC-SDSA (Book 2, A2.2.2) with a given k, or a random one when k is nil.
+// fixedECSigner is a key pair that is the same in every run: fuzzing needs signatures that do not change.
+func fixedECSigner(u *ecSuite, name string) *ecSigner {
+	d := new(big.Int).SetBytes(ecSHA512.sum([]byte(name)))
+	return ecSignerOf(u, d.Mod(d, u.curve.Params().N).FillBytes(make([]byte, u.field)))
+}
+
+// sign is EC-SDSA (Book 2, A2.2.2) with a given k, or one derived from key and message when k is nil.
 func (s *ecSigner) sign(msg []byte, k *big.Int) []byte {
 	if k == nil {
-		priv, err := s.u.dh.GenerateKey(rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		k = new(big.Int).SetBytes(priv.Bytes())
+		k = new(big.Int).SetBytes(ecSHA512.sum(s.d.Bytes(), msg))
+		k.Mod(k, s.u.curve.Params().N)
 	}
 	n := s.u.curve.Params().N
 	x, _ := s.point(k)

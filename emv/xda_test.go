@@ -15,13 +15,20 @@ import (
 // xdaKeys is a test payment system for one suite: certification authority, issuer, card.
 type xdaKeys struct{ ca, issuer, icc *ecSigner }
 
-var xdaP256, xdaP521 = sync.OnceValue(func() xdaKeys {
-	return xdaKeys{newECSigner(suiteP256), newECSigner(suiteP256), newECSigner(suiteP256)}
-}), sync.OnceValue(func() xdaKeys {
-	return xdaKeys{newECSigner(suiteP521), newECSigner(suiteP521), newECSigner(suiteP521)}
-})
+var xdaP256, xdaP521 = testChain(suiteP256), testChain(suiteP521)
+
+func testChain(u *ecSuite) func() xdaKeys {
+	return sync.OnceValue(func() xdaKeys {
+		return xdaKeys{fixedECSigner(u, "certification authority"), fixedECSigner(u, "issuer"), fixedECSigner(u, "card")}
+	})
+}
 
 const xdaIndex, xdaIndex521 = 0xE1, 0xE2
+
+// xdaCAKeys are the terminal's keys for both chains.
+var xdaCAKeys = sync.OnceValue(func() []CAKey {
+	return []CAKey{ecCA(xdaP256().ca, xdaIndex), ecCA(xdaP521().ca, xdaIndex521)}
+})
 
 // ecCA is the terminal's key for a test certification authority.
 func ecCA(s *ecSigner, index byte) CAKey {
@@ -35,7 +42,7 @@ func ecCA(s *ecSigner, index byte) CAKey {
 func xdaConfig() Config {
 	cfg := testConfig()
 	cfg.Terminal.Capabilities[2] |= 0x04
-	cfg.CAKeys = append(cfg.CAKeys, ecCA(xdaP256().ca, xdaIndex), ecCA(xdaP521().ca, xdaIndex521))
+	cfg.CAKeys = append(cfg.CAKeys, xdaCAKeys()...)
 	return cfg
 }
 
