@@ -55,6 +55,7 @@ type xdaChip struct {
 	issuer   func([]byte) // changes the signed part of the issuer certificate
 	icc      func([]byte) // likewise of the ICC certificate
 	iccdMore []byte       // behind the static data that the issuer hashed
+	signed11 []byte       // a signed record of SFI 11, whole
 	after    map[tlv.Tag]func([]byte) []byte
 	dropCert map[tlv.Tag]bool
 	signer   *ecSigner                   // of the dynamic data, instead of the card's key
@@ -107,6 +108,7 @@ func (c *xdaChip) layOut() {
 	c.xdaBuilt = true
 	c.build()
 	static := bytes.Clone(c.records[[2]byte{2, 1}])
+	static = append(static, c.signed11...)
 	static = append(static, obj(tagAIP, c.aip)...)
 	static = append(static, obj(tagAID, c.aid)...)
 	if pdol, ok := tlv.Find(unhex(c.prop), tagPDOL); ok {
@@ -310,6 +312,9 @@ func TestXDAClauses(t *testing.T) {
 		{"12.5.3 step 1: a byte short", newXDAChip(sdadOf(shorter)), xdaBadSig},
 		{"12.5.3 step 1: a byte long", newXDAChip(sdadOf(longer)), xdaBadSig},
 		{"12.5.3 step 2: format 05", newXDAChip(sdadOf(func(b []byte) []byte { b[0] = 0x05; return b })), xdaBadSig},
+		{"12.5.3 step 2: format 05, signed so", newXDAChip(sdadOf(func(b []byte) []byte { b[0] = 0x05; return b }), func(c *xdaChip) {
+			c.msg = func(p [][]byte) []byte { return slices.Concat(append([][]byte{{0x05}}, p[1:]...)...) }
+		}), xdaBadSig},
 		{"12.5.3 step 3: r changed", newXDAChip(sdadOf(func(b []byte) []byte { b[1] ^= 1; return b })), xdaBadSig},
 		{"12.5.3 step 3: s changed", newXDAChip(sdadOf(func(b []byte) []byte { b[64] ^= 1; return b })), xdaBadSig},
 		{"12.5.3 step 3: another card's key", newXDAChip(func(c *xdaChip) { c.signer = xdaP256().issuer }), xdaBadSig},
@@ -595,21 +600,29 @@ func TestXDAPartialSelection(t *testing.T) {
 	}
 }
 
-// 10.3: a signed record of SFI 11 to 30 that is not template 70.
-func TestXDASignedRecordWithoutTemplate(t *testing.T) {
-	ch := newXDAChip()
-	ch.layOut()
-	ch.afl = append(ch.afl, unhex("58010101")...)
-	card := cardFunc(func(capdu []byte) []byte {
-		if capdu[1] == 0xB2 && capdu[3]>>3 == 11 {
-			return unhex("53021234 9000")
+// 10.3: a signed record of SFI 11 to 30 must be template 70, even where the issuer has hashed it as it is.
+func TestXDASignedRecordOfHighSFI(t *testing.T) {
+	for _, c := range []struct {
+		record string
+		tvr    [5]byte
+	}{{"70041F500112", xdaFine}, {"53021234", xdaBadKey}} {
+		ch := newXDAChip(func(x *xdaChip) { x.signed11 = unhex(c.record) })
+		ch.layOut()
+		ch.afl = append(ch.afl, unhex("58010101")...)
+		card := cardFunc(func(capdu []byte) []byte {
+			if capdu[1] == 0xB2 && capdu[3]>>3 == 11 {
+				return sw(ch.signed11, 0x9000)
+			}
+			r, _ := ch.Transceive(t.Context(), capdu)
+			return r
+		})
+		s, err := New(xdaConfig()).Start(t.Context(), card, testRequest(), &person{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		r, _ := ch.Transceive(t.Context(), capdu)
-		return r
-	})
-	s, err := New(xdaConfig()).Start(t.Context(), card, testRequest(), &person{})
-	if err != nil || s.tvr != xdaBadKey || !tsiODA.in(s.tsi[:]) {
-		t.Errorf("TVR %X, TSI %X, %v", s.tvr, s.tsi, err)
+		if s.tvr != c.tvr || !tsiODA.in(s.tsi[:]) {
+			t.Errorf("%s: TVR %X, TSI %X", c.record, s.tvr, s.tsi)
+		}
 	}
 }
 
