@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"posd/sim/ccid"
 	"posd/sim/vpcd"
@@ -17,7 +18,11 @@ func (w *World) openVPCD() (err error) {
 	if w.opt.VPCD == "" {
 		return nil
 	}
-	w.vpcd, err = vpcd.Listen(w.opt.VPCD, vpcd.Options{Trace: w.tracer(), In: w.foreignCame, Out: w.foreignWent})
+	o := vpcd.Options{Trace: w.tracer(), In: w.foreignCame, Out: w.foreignWent}
+	if w.opt.Fast {
+		o.Answer = 2 * time.Second // who is in a hurry does not wait long for a mute card
+	}
+	w.vpcd, err = vpcd.Listen(w.opt.VPCD, o)
 	return err
 }
 
