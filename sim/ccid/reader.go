@@ -120,11 +120,13 @@ func (r *Reader) Insert(n int, c Card) {
 		return
 	}
 	r.mu.Lock()
+	was := r.slots[n]
 	r.slots[n] = slot{card: c, inserts: r.slots[n].inserts + 1}
 	if n == 0 {
 		r.notify = []byte{0x50, 0x03}
 	}
 	r.mu.Unlock()
+	unpower(was)
 	r.rouse()
 	r.o.Trace.Emit("reader", "", fmt.Sprintf("card inserted into slot %d", n))
 }

@@ -61,6 +61,12 @@ func TestRemoteIsGivenTime(t *testing.T) {
 		if c.off != 2 {
 			t.Errorf("taken out: its power ended %d times", c.off)
 		}
+		r.Insert(0, c)
+		h.do(0x62, 0)
+		r.Insert(0, &chip{atr: t0ATR})
+		if c.off != 3 {
+			t.Errorf("replaced: its power ended %d times", c.off)
+		}
 	})
 }
 

@@ -20,7 +20,7 @@ func (w *World) openVPCD() (err error) {
 	}
 	o := vpcd.Options{Trace: w.tracer(), In: w.foreignCame, Out: w.foreignWent}
 	if w.opt.Fast {
-		o.Answer = 2 * time.Second // who is in a hurry does not wait long for a mute card
+		o.Answer = 3 * time.Second // who is in a hurry does not wait long for a mute card
 	}
 	w.vpcd, err = vpcd.Listen(w.opt.VPCD, o)
 	return err
