@@ -36,6 +36,8 @@ setup-test: setup-run
 	@scripts/need pcscd pcscd "an independent driver judges the simulated card reader"
 	@scripts/need -f /usr/lib/pcsc/drivers/serial/libccidtwin.so libccid "an independent driver judges the simulated card reader"
 	@scripts/need opensc-tool opensc "an independent driver judges the simulated card reader"
+	@scripts/need vicc vsmartcard-vpicc "a foreign card in the virtual terminal"
+	@scripts/need -f /usr/lib/python3/dist-packages/Cryptodome/__init__.py python3-pycryptodome "a foreign card in the virtual terminal"
 
 build: setup-run
 	@mkdir -p $(BIN)

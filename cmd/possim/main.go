@@ -3,6 +3,14 @@
 //	possim run      start a terminal, print the address of its front panel, and stay
 //	possim do       act on the running terminal, as the page does
 //	possim demo     play a chip sale and a Huabei sale without a browser, and print both receipts
+//	possim card     be one of the virtual cards in another program's reader
+//
+// # Foreign cards
+//
+// possim run -vpcd ADDR lets another program be the card, over the vpcd protocol of vsmartcard (sim/vpcd). A card that connects is in
+// the reader at once when that is empty; else, and when it was taken out (possim do remove), possim do insert vpcd puts it in. It is
+// gone when the program hangs up. possim card PROFILE -vpcd ADDR is the other side: one of our cards for such a reader, be it another
+// possim or Debian's vsmartcard-vpcd below pcscd.
 //
 // It is for tests, demonstrations and development. It moves no money and holds no production key.
 package main
@@ -29,6 +37,7 @@ const usage = `usage: possim COMMAND [flags]
   run    start a virtual terminal and print the address of its front panel
   do     act on the running terminal: possim do help lists what can be done
   demo   play a chip sale and a Huabei sale, print both receipts
+  card   be a virtual card in another program's reader: possim card PROFILE -vpcd ADDR
 
 possim COMMAND -h shows a command's flags.
 `
@@ -45,6 +54,8 @@ func command(args []string, stdout, stderr io.Writer) int {
 		return do(args[1:], stdout, stderr)
 	case "demo":
 		return demo(args[1:], stdout, stderr)
+	case "card":
+		return beCard(args[1:], stdout, stderr)
 	case "help", "-h", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"posd/sim/panel"
+	"posd/sim/vpcd"
 	"posd/sim/world"
 )
 
@@ -23,6 +24,8 @@ func terminalFlags(fs *flag.FlagSet) *world.Options {
 	fs.StringVar(&o.Posd, "posd", "", "the posd `binary` (default: the one beside possim, else the one in PATH)")
 	fs.StringVar(&o.Lang, "lang", "zh", "language in which the terminal starts: zh or en")
 	fs.StringVar(&o.Dir, "dir", "", "run `directory`, kept (default: a temporary one)")
+	fs.StringVar(&o.VPCD, "vpcd", "", "`address` at which another program can be the card, over the protocol of vsmartcard's vpcd (port "+vpcd.DefaultPort+
+		"); it is in the reader when it connects and the reader is empty, otherwise after \"do insert vpcd\"")
 	fs.BoolVar(&o.Fast, "fast", false, "devices answer without the delays of real ones")
 	fs.Func("lcd", "`size` of the display: 480x320 or 320x240, with :rgb565 behind it for 16 bits a pixel (default 480x320)", func(s string) (err error) {
 		o.Panel, err = world.ParsePanel(s)
@@ -118,6 +121,9 @@ func serve(ctx context.Context, o world.Options, addr string, verbose bool, stdo
 	}
 	defer forget()
 	fmt.Fprintln(stdout, s.URL())
+	if at := w.VPCD(); at != "" {
+		fmt.Fprintln(stderr, "possim: another program can be the card at", at)
+	}
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "possim: ends:", context.Cause(ctx))
 	return nil

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,9 @@ import (
 var posdBinary string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	dir, err := os.MkdirTemp("", "posd-stories-")
 	if err != nil {
 		panic(err)
@@ -62,9 +66,12 @@ func builtFrom(tb testing.TB) {
 	}
 }
 
+// asProgram in the environment makes this test binary possim itself.
+const asProgram = "POSSIM_AS_PROGRAM"
+
 // TestStories plays merchant stories on the virtual terminal with the real posd. A script has these commands beside testscript's own:
 //
-//	terminal [FLAGS]   a new terminal, switched on; flags are those of possim run
+//	terminal [FLAGS]   a new terminal, switched on; flags are those of possim run; with -vpcd, $VPCD and $VPCDPORT say where it is
 //	do ACTION...       as possim do; what it returns is stdout
 //	! do ACTION...     the action must be refused; why is stderr
 //	card AMOUNT CARD PIN      from the idle screen until the PIN is entered
@@ -75,6 +82,7 @@ func builtFrom(tb testing.TB) {
 //	doctor             posd is stopped; what posd doctor says of the devices is stdout; all must be well
 //	edit FILE OLD NEW  every OLD in a file of the run directory becomes NEW; posd reads it when it is switched on
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
+//	exec $POSSIM ...   possim as a program of its own
 //	secrets            no card number, PIN, key or payment code in trace, log, journal, paper or anywhere in the run directory
 func TestStories(t *testing.T) {
 	builtFrom(t)
@@ -87,8 +95,9 @@ func TestStories(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[worldKey{}] = &story{}
-			e.Vars = append(e.Vars, "POSD="+posdBinary)
-			return nil
+			self, err := os.Executable()
+			e.Vars = append(e.Vars, "POSD="+posdBinary, "POSSIM="+self, asProgram+"=1")
+			return err
 		},
 	})
 }
@@ -122,6 +131,12 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Value(worldKey{}).(*story).w = w
 	ts.Defer(func() { ts.Check(w.Close()) })
+	if at := w.VPCD(); at != "" {
+		_, port, err := net.SplitHostPort(at)
+		ts.Check(err)
+		ts.Setenv("VPCD", at)
+		ts.Setenv("VPCDPORT", port)
+	}
 	ts.Check(w.PowerOn())
 }
 

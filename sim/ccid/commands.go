@@ -2,6 +2,7 @@ package ccid
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -41,10 +42,11 @@ func (r *Reader) do(ctx context.Context, c *command, extend func(t1 bool) error)
 		return r.powerOn(ctx, a, n)
 	case 0x63: // IccPowerOff
 		r.mu.Lock()
-		was := r.slots[n].powered
+		was := r.slots[n]
 		r.slots[n].powered, r.slots[n].t1, r.slots[n].t0 = false, nil, t0State{}
 		r.mu.Unlock()
-		if was {
+		unpower(was)
+		if was.powered {
 			r.o.Trace.Emit("reader", ">", "power off")
 		}
 		a.b[0] = r.icc(n)
@@ -291,7 +293,18 @@ func (r *Reader) apdu(ctx context.Context, n int, s slot, apdu []byte, extend fu
 	if r.changed(n, s) {
 		return nil, nil
 	}
-	out := s.card.Transceive(apdu)
+	out, err := transceive(ctx, s.card, apdu, func() error {
+		if r.changed(n, s) {
+			return errTaken
+		}
+		return extend(s.t1 != nil)
+	})
+	switch {
+	case errors.Is(err, errTaken):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
 	if tear {
 		r.Remove(n)
 		return nil, nil

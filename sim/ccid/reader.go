@@ -120,11 +120,13 @@ func (r *Reader) Insert(n int, c Card) {
 		return
 	}
 	r.mu.Lock()
+	was := r.slots[n]
 	r.slots[n] = slot{card: c, inserts: r.slots[n].inserts + 1}
 	if n == 0 {
 		r.notify = []byte{0x50, 0x03}
 	}
 	r.mu.Unlock()
+	unpower(was)
 	r.rouse()
 	r.o.Trace.Emit("reader", "", fmt.Sprintf("card inserted into slot %d", n))
 }
@@ -135,13 +137,15 @@ func (r *Reader) Remove(n int) bool {
 		return false
 	}
 	r.mu.Lock()
-	there := r.slots[n].card != nil
+	was := r.slots[n]
+	there := was.card != nil
 	r.slots[n] = slot{inserts: r.slots[n].inserts}
 	if n == 0 && there {
 		r.notify = []byte{0x50, 0x02}
 	}
 	r.mu.Unlock()
 	r.rouse()
+	unpower(was)
 	if there {
 		r.o.Trace.Emit("reader", "", fmt.Sprintf("card removed from slot %d", n))
 	}
@@ -175,10 +179,9 @@ const gap = 300 * time.Millisecond
 // Serve is the reader on a line, until ctx ends or the line is gone; then it returns the reason. Cards stay in their slots but lose
 // power: the reader was switched off. A line that has SetReadDeadline lets Serve end at once when ctx does.
 func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
+	r.allOff()
+	defer r.allOff()
 	r.mu.Lock()
-	for i := range r.slots {
-		r.slots[i].powered, r.slots[i].t1 = false, nil
-	}
 	r.entry, r.now = nil, LevelTPDU
 	if r.o.Profile == PosdPINPad {
 		r.now = LevelAPDU
@@ -235,6 +238,19 @@ func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
 				return err
 			}
 		}
+	}
+}
+
+// allOff is the reader without power.
+func (r *Reader) allOff() {
+	r.mu.Lock()
+	was := slices.Clone(r.slots)
+	for i := range r.slots {
+		r.slots[i].powered, r.slots[i].t1 = false, nil
+	}
+	r.mu.Unlock()
+	for _, s := range was {
+		unpower(s)
 	}
 }
 

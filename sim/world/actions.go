@@ -35,7 +35,7 @@ var Actions []Action
 
 func init() { // in init, since "help" refers to the list
 	Actions = []Action{
-		{"insert", "CARD", Words{"插卡", "insert a card into the reader"}, false, doInsert},
+		{"insert", "CARD | vpcd", Words{"插卡, 或插入经 vpcd 连接的卡", "insert a card into the reader; vpcd is the one that another program is (see run -h)"}, false, doInsert},
 		{"remove", "", Words{"拔卡", "take the card out of the reader"}, false, doRemove},
 		{"tap", "CARD", Words{"挥卡(尚不支持)", "hold a card to the antenna (not supported yet)"}, false, doTap},
 		{"scan", "PHONE | text STRING", Words{"向扫码窗出示付款码", "show a phone's payment code, or any text, to the scanner"}, false, doScan},

@@ -66,6 +66,9 @@ func (w *World) Catalog() Catalog {
 			c.Cards = append(c.Cards, i)
 		}
 	}
+	if w.vpcd != nil {
+		c.Cards = append(c.Cards, foreignInfo())
+	}
 	for _, p := range w.hw.gateway.Phones() {
 		c.Phones = append(c.Phones, phoneInfo(p))
 	}

@@ -19,12 +19,16 @@ import (
 	"posd/sim/acquirer"
 	"posd/sim/alipay"
 	"posd/sim/card"
+	"posd/sim/ccid"
 	"posd/sim/escpos"
 )
 
-// Insert puts a card of the catalog into the reader.
+// Insert puts a card of the catalog into the reader, or the one that is connected when name is Foreign.
 func (w *World) Insert(name string) error {
-	if _, err := findCard(name); err != nil {
+	get := func() (ccid.Card, error) { return w.cardNamed(name) }
+	if name == Foreign {
+		get = func() (ccid.Card, error) { return w.foreignCard() }
+	} else if _, err := findCard(name); err != nil {
 		return err
 	}
 	w.smu.Lock()
@@ -36,13 +40,16 @@ func (w *World) Insert(name string) error {
 	if have != "" {
 		return fmt.Errorf("%s is in the reader: remove it first", have)
 	}
-	c, err := w.cardNamed(name)
+	c, err := get()
 	if err != nil {
 		w.set(func() { w.card = "" })
 		return err
 	}
 	w.note("card inserted: " + name)
 	w.hw.reader.Insert(0, c)
+	if name == Foreign {
+		w.sweepForeign(c)
+	}
 	return nil
 }
 

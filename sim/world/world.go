@@ -18,6 +18,7 @@ import (
 	"posd/sim/card"
 	"posd/sim/ccid"
 	"posd/sim/escpos"
+	"posd/sim/vpcd"
 )
 
 // Options say what the virtual terminal is made of.
@@ -30,6 +31,7 @@ type Options struct {
 	Fast     bool           // devices answer without the delays of real ones; for tests
 	Env      []string       // added to posd's environment
 	Reader   ccid.Profile   // kind of card reader; ccid.PosdPINPad when "", which takes PINs for the card in every way
+	VPCD     string         // address at which a card of another program can connect; none can when ""
 
 	walletKeys *alipay.Keys // fresh ones when nil
 }
@@ -43,6 +45,7 @@ type World struct {
 	hw   *hardware
 	fb   *framebuffer
 	keys *keyPipe
+	vpcd *vpcd.Slot // nil when no foreign card can come
 
 	changed bell // something of State changed
 
@@ -53,16 +56,17 @@ type World struct {
 	struck atomic.Bool // a cut has begun and is not settled
 	closed bool
 
-	smu    sync.Mutex // guards what follows
-	screen string
-	card   string // name of the card in the reader
-	faults map[string]bool
-	cursor uint64 // events before this one are in the past for Wait
-	ended  string // how posd ended, if by itself
-	lang   string // of the terminal, as far as can be told from outside
-	cards  map[string]*card.Card
-	torn   []escpos.Receipt
-	codes  []string // payment codes that phones have shown
+	smu     sync.Mutex // guards what follows
+	screen  string
+	card    string // name of the card in the reader
+	faults  map[string]bool
+	cursor  uint64 // events before this one are in the past for Wait
+	ended   string // how posd ended, if by itself
+	lang    string // of the terminal, as far as can be told from outside
+	cards   map[string]*card.Card
+	foreign *vpcd.Card // the one that is connected
+	torn    []escpos.Receipt
+	codes   []string // payment codes that phones have shown
 
 	stop context.CancelFunc
 	work sync.WaitGroup
@@ -136,7 +140,10 @@ func (w *World) build() (err error) {
 	if w.hw, err = newHardware(w); err != nil {
 		return err
 	}
-	return w.writeDir()
+	if err := w.writeDir(); err != nil {
+		return err
+	}
+	return w.openVPCD()
 }
 
 func (w *World) path(name string) string { return filepath.Join(w.dir, name) }
@@ -280,9 +287,9 @@ func (w *World) Close() error {
 		w.stop()
 	}
 	w.work.Wait()
-	var err error
+	err := w.closeVPCD()
 	if w.hw != nil {
-		err = w.hw.close()
+		err = errors.Join(err, w.hw.close())
 	}
 	if w.keys != nil {
 		err = errors.Join(err, w.keys.close())
@@ -366,11 +373,12 @@ type State struct {
 	Phones      map[string]string `json:"phones"` // what the phones that wait for their owner show
 	Next        uint64            `json:"next"`   // number of the next trace event
 	Dir         string            `json:"dir"`
+	VPCD        string            `json:"vpcd"` // where a foreign card can connect, or ""
 }
 
 // State says how things stand now.
 func (w *World) State() State {
-	s := State{Power: w.power.Load(), Posd: "off", Dir: w.dir, Next: w.hub.Next(), Faults: []string{}, Armed: []string{}}
+	s := State{Power: w.power.Load(), Posd: "off", Dir: w.dir, VPCD: w.VPCD(), Next: w.hub.Next(), Faults: []string{}, Armed: []string{}}
 	w.smu.Lock()
 	s.Screen, s.Card = w.screen, w.card
 	s.Faults = slices.AppendSeq(s.Faults, maps.Keys(w.faults))

@@ -16,6 +16,8 @@ import (
 	"posd/hal"
 	"posd/sim"
 	"posd/sim/alipay"
+	"posd/sim/card"
+	"posd/sim/vpcd"
 )
 
 // walletKeys are made once: RSA keys take their time.
@@ -188,6 +190,7 @@ func TestActionsRefuse(t *testing.T) {
 	for line, want := range map[string]string{
 		"dance":                         "choose one of: insert, remove",
 		"insert":                        "usage: insert CARD",
+		"insert vpcd":                   "start the terminal with -vpcd",
 		"insert gold":                   "choose one of: unionpay-debit",
 		"insert a b":                    "usage",
 		"remove":                        "no card",
@@ -328,5 +331,57 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: taken", name)
 			_ = w.Close()
 		}
+	}
+}
+
+// A card of another program comes, is taken out, goes in again, gives way to one of ours, and hangs up.
+func TestForeignCard(t *testing.T) {
+	w := newWorld(t, Options{VPCD: "127.0.0.1:0"})
+	if s := w.State(); s.VPCD == "" || s.VPCD != w.VPCD() {
+		t.Fatalf("state %+v", s)
+	}
+	if c := w.Catalog().Cards; c[len(c)-1].ID != Foreign {
+		t.Error("the catalog does not have it")
+	}
+	refuse(t, w, "insert vpcd", "no card is connected at "+w.VPCD())
+	conn, err := vpcd.Dial(t.Context(), w.VPCD())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := card.Load("visa-debit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, hangUp := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- vpcd.Serve(ctx, conn, c) }()
+	until := func(name string) {
+		t.Helper()
+		for limit := time.After(10 * time.Second); w.State().Card != name; {
+			select {
+			case <-w.Changed():
+			case <-limit:
+				t.Fatalf("in the reader is %q, want %q", w.State().Card, name)
+			}
+		}
+	}
+	until(Foreign)
+	refuse(t, w, "insert vpcd", "vpcd is in the reader")
+	refuse(t, w, "insert unionpay-debit", "vpcd is in the reader")
+	do(t, w, "remove")
+	do(t, w, "insert vpcd")
+	until(Foreign)
+	do(t, w, "remove")
+	do(t, w, "insert unionpay-debit")
+	hangUp()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	do(t, w, "wait world=hung timeout=10s")
+	until("unionpay-debit") // that one stays
+	do(t, w, "remove")
+	refuse(t, w, "insert vpcd", "no card is connected")
+	if _, err := New(Options{Posd: w.opt.Posd, VPCD: w.VPCD(), walletKeys: walletKeys()}); err == nil {
+		t.Error("two terminals take their cards at one address")
 	}
 }
