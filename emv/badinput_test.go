@@ -93,6 +93,8 @@ func TestBadInput(t *testing.T) {
 		{"EMV data: CVM List without rules", set(tagCVMList, "0000000000000000"), nil, "2000008000"},
 		{"EMV data: CVM List of codes that nobody knows", set(tagCVMList, "0000000000000000 6000 7000"), nil, "0000C08000"},
 		{"EMV data: CVM List of conditions that nobody knows", set(tagCVMList, "0000000000000000 1FFF"), nil, "0000808000"},
+		{"EMV data: an account in the FCI beside the one in the records", func(c *chip) { c.prop += "5A086200000000000013" }, nil, "0000008000"},
+		{"EMV data: the FCI names an amount", func(c *chip) { c.prop += "9F0206000000000001" }, nil, "0000008000"},
 		{"EMV data: the card names its own amount", record("9F0206000000000001"), nil, "0000008000"},
 		{"EMV data: the card names the terminal's verification results", record("95050000000000"), nil, "0000008000"},
 	} {
