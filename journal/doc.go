@@ -5,6 +5,7 @@
 //
 //   - Begin is durable before the first byte of a request leaves; Move is durable before anybody is told.
 //   - A record never goes back and never skips: Allowed is the whole table.
+//   - An advice, a message about a sale behind its outcome, is stored and numbered in the same update as that outcome.
 //   - Owed and Debts look at records only. No clock, no guess: what they return is what recovery must do.
 //   - Nothing is deleted here. Closing a batch is the settlement's work.
 //

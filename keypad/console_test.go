@@ -290,6 +290,21 @@ func TestTextPrompt(t *testing.T) {
 	}
 }
 
+// TestTextWait: a prompt may wait longer than others do.
+func TestTextWait(t *testing.T) {
+	for _, wait := range []time.Duration{0, 3 * time.Minute} {
+		during(t, func(t *testing.T, d *desk) {
+			began := time.Now()
+			if _, err := d.Text(t.Context(), TextPrompt{Name: "text", Wait: wait}); !errors.Is(err, ErrTimeout) {
+				t.Fatal(err)
+			}
+			if took, want := time.Since(began), max(wait, DefaultPrompt); took != want {
+				t.Errorf("waited %v, want %v", took, want)
+			}
+		})
+	}
+}
+
 // TestStaleKeys: keys from before a prompt do not answer it.
 func TestStaleKeys(t *testing.T) {
 	prompts := map[string]func(ctx context.Context, c *Console) error{

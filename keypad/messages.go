@@ -22,6 +22,16 @@ const (
 	KeyNameMenu   Msg = "key.menu"
 
 	// Status bar.
+	StatusOwed     Msg = "status.owed"
+	StatusOnline   Msg = "status.online"
+	StatusOffline  Msg = "status.offline"
+	StatusBusy     Msg = "status.busy"
+	StatusPaper    Msg = "status.paper"
+	StatusNoKeypad Msg = "status.keypad"
+	StatusTraining Msg = "status.training"
+	StatusOperator Msg = "status.operator"
+
+	// Sales without the bank, calls to it, and messages to it behind a sale.
 	OfflineApproved  Msg = "offline.approved"
 	OfflineFull      Msg = "offline.full"
 	CallIssuer       Msg = "issuer.call"
@@ -32,15 +42,6 @@ const (
 	AdviceScriptBody Msg = "advice.script.body"
 	AdviceSale       Msg = "advice.sale"
 	AdviceSaleBody   Msg = "advice.sale.body"
-
-	StatusOwed     Msg = "status.owed"
-	StatusOnline   Msg = "status.online"
-	StatusOffline  Msg = "status.offline"
-	StatusBusy     Msg = "status.busy"
-	StatusPaper    Msg = "status.paper"
-	StatusNoKeypad Msg = "status.keypad"
-	StatusTraining Msg = "status.training"
-	StatusOperator Msg = "status.operator"
 
 	// Idle screen and amounts.
 	IdleTitle    Msg = "idle.title"
@@ -239,6 +240,16 @@ var messages = map[Msg]message{
 	KeyNameMenu:   {"菜单", "Menu"},
 
 	// Status bar.
+	StatusOwed:     {"待处理 %d", "%d owed"},
+	StatusOnline:   {"在线", "Online"},
+	StatusOffline:  {"离线", "Offline"},
+	StatusBusy:     {"通讯中", "Busy"},
+	StatusPaper:    {"缺纸", "Paper"},
+	StatusNoKeypad: {"键盘断开", "No keypad"},
+	StatusTraining: {"演示", "DEMO"},
+	StatusOperator: {"操作员 %s", "Op %s"},
+
+	// Sales without the bank, calls to it, and messages to it behind a sale.
 	OfflineApproved:  {"脱机批准", "Approved offline"},
 	OfflineFull:      {"脱机交易已达上限", "No more sales without the bank"},
 	CallIssuer:       {"请致电发卡行", "Call the card's bank"},
@@ -249,15 +260,6 @@ var messages = map[Msg]message{
 	AdviceScriptBody: {"交易结果不变，请联系维护人员", "The sale is not affected. Call for help"},
 	AdviceSale:       {"脱机交易上送失败", "Offline sale not taken"},
 	AdviceSaleBody:   {"银行未接收此笔脱机消费，款项可能无法入账", "The bank has not taken this sale. The money may not come"},
-
-	StatusOwed:     {"待处理 %d", "%d owed"},
-	StatusOnline:   {"在线", "Online"},
-	StatusOffline:  {"离线", "Offline"},
-	StatusBusy:     {"通讯中", "Busy"},
-	StatusPaper:    {"缺纸", "Paper"},
-	StatusNoKeypad: {"键盘断开", "No keypad"},
-	StatusTraining: {"演示", "DEMO"},
-	StatusOperator: {"操作员 %s", "Op %s"},
 
 	// Idle screen and amounts.
 	IdleTitle:    {"输入金额开始收款", "Type an amount to start"},

@@ -159,6 +159,7 @@ type TextPrompt struct {
 	Mask  bool // shown as stars
 	// Digits refuses '*' and '#', which are taken otherwise.
 	Digits bool
+	Wait   time.Duration // how long no key may come; 0 is as long as with other prompts
 }
 
 // Text asks for what p describes and returns it.
@@ -169,6 +170,10 @@ func (c *Console) Text(ctx context.Context, p TextPrompt) (string, error) {
 		p.Max = 20
 	}
 	p.Min = min(max(p.Min, 1), p.Max)
+	wait := c.prompt
+	if p.Wait > 0 {
+		wait = p.Wait
+	}
 	v := view{Screen: Screen{Name: p.Name, Title: p.Title, Body: p.Body, Hints: []Hint{
 		{KeyEnter, T(HintOK)}, {KeyClear, T(HintClear)}, {KeyCancel, T(HintCancel)},
 	}}, typing: true}
@@ -182,7 +187,7 @@ func (c *Console) Text(ctx context.Context, p TextPrompt) (string, error) {
 	}
 	draw(Text{}, c.present)
 	for {
-		k, err := c.next(ctx, c.prompt)
+		k, err := c.next(ctx, wait)
 		if err != nil {
 			return "", err
 		}

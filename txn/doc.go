@@ -11,5 +11,8 @@
 // A request that may have left and has no believable answer is unknown: it goes to "undoing" and is reversed (card) or queried and
 // cancelled (wallet) until a host says that no money is held. Nothing is resumed after a restart; Settle looks at the journal only.
 //
+// A sale that card and terminal approve without the host begins with its outcome: Begin (approved), screen, paper, and the upload that is
+// owed. Such uploads, and the notices of what became of issuer scripts, are advices: see advice.go.
+//
 // What it will not do: talk to a device or host in any detail, know a wire format, or decide what a response code means.
 package txn

@@ -26,6 +26,7 @@ func (t *Terminal) saleReferred(ctx context.Context, rec journal.Record, s Sessi
 	code, err := t.Console.Text(call, keypad.TextPrompt{
 		Name: "referral", Title: keypad.T(keypad.CallIssuer), Body: []keypad.Text{keypad.T(keypad.CallIssuerBody), keypad.T(keypad.CallIssuerCode)},
 		Min: voiceCode, Max: voiceCode, Digits: true,
+		Wait: t.Config.Referral.Wait,
 	})
 	cancel()
 	if err != nil {

@@ -717,6 +717,9 @@ func (c *console) Press(_ context.Context, s keypad.Screen, accept ...keypad.Key
 }
 
 func (c *console) Text(_ context.Context, p keypad.TextPrompt) (string, error) {
+	if p.Wait != time.Minute || !p.Digits {
+		c.w.violated("a call to a bank takes longer than a prompt waits: %+v", p)
+	}
 	switch c.w.choose("text "+p.Name, 4, 3) {
 	case 1:
 		return "", keypad.ErrCancelled

@@ -78,10 +78,13 @@ func newHardware(w *World) (*hardware, error) {
 
 	var accounts []acquirer.Account
 	for _, a := range card.Accounts() {
-		accounts = append(accounts, acquirer.Account{PAN: a.PAN, PSN: a.PSN, Expiry: a.Expiry, PIN: a.PIN, Balance: a.Balance, Code: a.Code})
+		accounts = append(accounts, acquirer.Account{
+			PAN: a.PAN, PSN: a.PSN, Expiry: a.Expiry, PIN: a.PIN, Balance: a.Balance, Code: a.Code, Before: a.Before, After: a.After,
+		})
 	}
+	bank := card.NewBank()
 	h.host = acquirer.New(acquirer.Options{
-		TMK: tmk, TID: terminalID, MID: merchantID, Accounts: accounts, Issuer: card.Issuer{}, Scripts: issuerScript, Trace: trace,
+		TMK: tmk, TID: terminalID, MID: merchantID, Accounts: accounts, Issuer: bank, Scripts: bank.Script, Trace: trace,
 		LateBy: w.lateBy(),
 	})
 	if h.hostAddr, err = h.host.Start(); err != nil {
