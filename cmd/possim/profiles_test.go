@@ -215,7 +215,7 @@ func (r *purchase) run() {
 		r.code = r.judgement(host)
 		icc, err := bank.Answer(res.PAN, res.PSN, r.session.ICC(request55), r.code)
 		if err != nil {
-			t.Fatalf("the issuer: %v", err)
+			t.Fatalf("%s: issuer is not able to read the request: %v", r.place(), err)
 		}
 		answer = emv.HostAnswer{Reached: true, ARC: r.code, Approved: r.code == "00", ICC: icc}
 	}
@@ -315,10 +315,14 @@ var starts = map[string]error{
 
 var outcomes = map[emv.Outcome]string{emv.Online: "online", emv.Approved: "approved", emv.Declined: "declined"}
 
+func (r *purchase) place() string {
+	return fmt.Sprintf("profile %s, terminal %s (%s)", r.chip.Profile().Name, r.terminal.Name, r.terminal.About)
+}
+
 // judge compares with the expectation and fails for every field that differs.
 func (r *purchase) judge() {
 	t := r.t
-	place := fmt.Sprintf("profile %s, terminal %s (%s)", r.chip.Profile().Name, r.terminal.Name, r.terminal.About)
+	place := r.place()
 	differ := r.differences()
 	for _, d := range differ {
 		t.Errorf("%s: %s", place, d)
