@@ -291,8 +291,8 @@ func TestCDASecondFailures(t *testing.T) {
 func TestCDAWithoutAnything(t *testing.T) {
 	ch := newChip()
 	ch.answers["AE"] = sw(obj(tagFormat2, obj(tagCID, "80"), obj(tagATC, "0001")), 0x9000)
-	if _, err := start(t, ch); !errors.Is(err, ErrBadCard) {
-		t.Errorf("error %v", err)
+	if _, err := start(t, ch); !errors.Is(err, ErrBadCard) || strings.Count(strings.Join(ch.log, " "), "80ae") != 1 {
+		t.Errorf("error %v, commands %v", err, ch.log)
 	}
 }
 
