@@ -173,13 +173,21 @@ func (c *Console) countdown(gen uint64, left time.Duration) {
 	})
 }
 
+// langOf is the language of a view: the console's, but for a screen that is meant for the cardholder.
+func (c *Console) langOf(v view) Lang {
+	if v.Lang == ZH || v.Lang == EN {
+		return v.Lang
+	}
+	return c.lang
+}
+
 // redraw draws the present screen; the caller holds mu. A display that fails is logged once and tried again each time: the
 // transaction must not depend on it.
 func (c *Console) redraw() {
 	if c.shown.Name == "" && c.gen == 0 {
 		return // nothing was shown yet
 	}
-	c.canvas.render(c.shown, c.status, c.lang, c.now())
+	c.canvas.render(c.shown, c.status, c.langOf(c.shown), c.now())
 	b := c.disp.Bounds()
 	if err := c.disp.Draw(b, c.canvas.img, image.Point{}); err != nil {
 		if !c.broken {

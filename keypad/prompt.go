@@ -221,7 +221,7 @@ const pageSize = 6
 // walk on to the next page and around. Errors: ErrCancelled, ErrTimeout, ErrNoKeys, the context's cause.
 func (c *Console) Choose(ctx context.Context, m Menu) (int, error) {
 	defer c.begin(true)()
-	v := view{Screen: Screen{Name: m.Name, Title: m.Title, Amount: m.Amount, Body: m.Body}, options: m.Options, menu: true}
+	v := view{Screen: Screen{Name: m.Name, Lang: m.Lang, Title: m.Title, Amount: m.Amount, Body: m.Body}, options: m.Options, menu: true}
 	v.Hints = []Hint{{KeyUp, Text{}}, {KeyDown, T(HintMove)}, {KeyEnter, T(HintOK)}, {KeyCancel, T(HintCancel)}}
 	c.present(v)
 	n := len(m.Options)

@@ -75,6 +75,7 @@ type Hint struct {
 // Screen is all that the display shows below the status bar. Name is stable: logs and stories use it.
 type Screen struct {
 	Name     string
+	Lang     Lang // "" is the console's; another one where the screen is for the cardholder, who may read another language
 	Mood     Mood
 	Icon     Icon
 	Title    Text
@@ -99,6 +100,7 @@ type Option struct {
 // Menu is a choice of one of several options.
 type Menu struct {
 	Name    string
+	Lang    Lang // as in Screen
 	Title   Text
 	Amount  *money.Amount
 	Options []Option

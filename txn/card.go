@@ -52,10 +52,6 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 			return err
 		}
 		// A wrong PIN: the transaction is over at the host, so a new one begins with the same card, which is reset (Book 4, 6.3.4).
-		again, err = t.askPINAgain(ctx, amount)
-		if !again {
-			return err
-		}
 		if alone, stop = t.mayGoOn(t.prepareCard(ctx), amount); stop != nil {
 			return t.show(ctx, stop)
 		}
@@ -119,7 +115,7 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bo
 		return false, t.show(ctx, storeProblem(err))
 	}
 	s, err := t.Kernel.Start(ctx, card, emv.Request{
-		Amount: amount, Type: 0x00, Time: t.Now(), Counter: uint32(meta.NextNo % 100000000), Rand: t.Rand,
+		Amount: amount, Type: 0x00, Time: t.Now(), Counter: uint32((meta.NextNo-1)%99999999 + 1), Rand: t.Rand,
 		ForceOnline: !room && t.Config.mayForce(),
 	}, holder)
 	if err != nil {
@@ -214,59 +210,51 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 		if err == nil {
 			err = errors.New("card refused the second cryptogram")
 		}
-		rec, jerr := t.Journal.Move(rec.No, journal.Undoing, "card-refused", func(r *journal.Record) {
+		rec, jerr := t.move(rec, journal.Undoing, "card-refused", func(r *journal.Record) {
 			answered(r, reply)
 			r.Card.Reason = acquirer.ReasonOther
 			r.Card.ReverseICC = s.ICC(t.Config.ReversalTags) // with DF31
 			r.Advices = append(r.Advices, t.scriptNotice(s)...)
 		})
 		if jerr != nil {
-			return t.show(ctx, storeProblem(jerr))
+			return t.unsure(ctx, rec, jerr)
 		}
 		t.Log.Warn().Err(err).Uint64("no", rec.No).Msg("host approved, card did not")
 		return t.takeBack(ctx, rec)
 	}
 	res := s.Result()
-	rec, err = t.Journal.Move(rec.No, journal.Approved, "", func(r *journal.Record) {
+	rec, err = t.move(rec, journal.Approved, "", func(r *journal.Record) {
 		answered(r, reply)
 		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
 		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {
-		return t.show(ctx, storeProblem(err)) // the record stays "sent": reversed when the journal works again
+		return t.unsure(ctx, rec, err) // the record stays "sent": reversed when the journal works again
 	}
 	amount := rec.Amount
 	t.Console.Show(keypad.Screen{Name: "approved", Mood: keypad.Good, Title: keypad.T(keypad.Approved), Amount: &amount, Body: []keypad.Text{keypad.T(keypad.BusyPrint)}})
 	return t.printCopies(ctx, rec, false)
 }
 
-// saleDeclined records and shows the host's no. again asks for another PIN.
+// saleDeclined ends a sale that the host declined. again asks for another PIN.
 func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply) (again bool, err error) {
-	sealed := rec.Card.Sealed // gone with the move, as far as that knows
-	rec, err = t.Journal.Move(rec.No, journal.Declined, "host-"+reply.Code, func(r *journal.Record) {
-		answered(r, reply)
-		r.Told = true
-	})
-	if err != nil {
-		return false, t.show(ctx, storeProblem(err))
-	}
-	// The card is told; what it answers can no longer make a yes of it.
+	// The card first: what it answers can no longer make a yes of it, and what its scripts came to is owed in the same durable step as
+	// the outcome. A power cut before that makes a reversal, which the host closes as one of nothing.
 	if _, err := s.Complete(ctx, emv.HostAnswer{Reached: true, ARC: reply.Code, Referral: reply.Action == acquirer.Refer, ICC: reply.ICC}); err != nil {
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("second cryptogram after a decline")
 	}
-	wanted := s.Result().Advice
-	if owed := append(t.scriptNotice(s), t.declineAdvice(s)...); owed != nil || wanted { // an issuer may block a card with its no
-		if rec, err = t.Journal.Note(rec.No, func(r *journal.Record) {
-			r.Card.AdviceWanted = wanted
-			if owed != nil {
-				r.Card.Sealed, r.Advices = sealed, append(r.Advices, owed...)
-			}
-		}); err != nil {
-			return false, t.show(ctx, storeProblem(err))
-		}
+	owed := append(t.scriptNotice(s), t.declineAdvice(s)...) // an issuer may block a card with its no
+	rec, err = t.move(rec, journal.Declined, "host-"+reply.Code, func(r *journal.Record) {
+		answered(r, reply)
+		r.Card.AdviceWanted = s.Result().Advice
+		r.Advices = append(r.Advices, owed...)
+	})
+	if err != nil {
+		return false, t.unsure(ctx, rec, err)
 	}
 	if reply.Code == wrongPIN && rec.Card.HadPIN {
-		return true, nil
+		again = t.askPINAgain(ctx, rec.Amount)
+		return again, t.seen(ctx, rec)
 	}
 	amount := rec.Amount
 	screen := keypad.Screen{
@@ -278,22 +266,29 @@ func (t *Terminal) saleDeclined(ctx context.Context, rec journal.Record, s Sessi
 		screen.Body = append(screen.Body, keypad.T(keypad.CallIssuerBody))
 	}
 	t.Console.Hold(ctx, screen, 3*t.Config.ResultHold)
-	return false, nil
+	return false, t.seen(ctx, rec)
+}
+
+// seen notes that an outcome was on the display, unless the terminal was switched off under it: then it is told when it is on again.
+func (t *Terminal) seen(ctx context.Context, rec journal.Record) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := t.told(rec.No); err != nil {
+		t.Log.Error().Err(err).Uint64("no", rec.No).Msg("cannot be noted as told") // it will be told once more: no harm
+	}
+	return nil
 }
 
 // wrongPIN is the response code after which the cardholder may try again (ISO 8583:1987, 39 = 55).
 const wrongPIN = "55"
 
-func (t *Terminal) askPINAgain(ctx context.Context, amount money.Amount) (bool, error) {
-	err := t.Console.Confirm(ctx, keypad.Screen{
+func (t *Terminal) askPINAgain(ctx context.Context, amount money.Amount) bool {
+	return nil == t.Console.Confirm(ctx, keypad.Screen{
 		Name: "wrong-pin", Mood: keypad.Bad, Title: keypad.T(keypad.WhyPIN), Amount: &amount, Code: wrongPIN,
 		Body:  []keypad.Text{keypad.T(keypad.TryAgain)},
 		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintRetry)}},
 	})
-	if err != nil {
-		return false, nil
-	}
-	return true, nil
 }
 
 // saleWithoutAnswer deals with a request that has no believable answer.
@@ -309,9 +304,9 @@ func (t *Terminal) saleWithoutAnswer(ctx context.Context, rec journal.Record, s 
 	if f != nil && f.Reason != "" {
 		reason = f.Reason
 	}
-	rec, err := t.Journal.Move(rec.No, journal.Undoing, "no-answer", func(r *journal.Record) { r.Card.Reason = reason })
+	rec, err := t.move(rec, journal.Undoing, "no-answer", func(r *journal.Record) { r.Card.Reason = reason })
 	if err != nil {
-		return t.show(ctx, storeProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	if reason == acquirer.ReasonBadMAC || (f != nil && f.SignOn) {
 		t.signOnWanted = true // the keys may differ: fresh ones before anything else
@@ -329,28 +324,28 @@ func (t *Terminal) saleNotSent(ctx context.Context, rec journal.Record, s Sessio
 	if ctx.Err() == nil && unreachable(cause) {
 		var err error
 		if room, err = t.room(rec.Amount); err != nil {
-			return t.show(ctx, storeProblem(err))
+			return t.unsure(ctx, rec, err)
 		}
 	}
 	if room {
 		out, err := s.Complete(ctx, emv.HostAnswer{Reached: false})
 		if err == nil && out == emv.Approved {
-			rec, err := t.Journal.Move(rec.No, journal.Approved, "offline", func(r *journal.Record) { t.markOffline(r, s) })
+			rec, err := t.move(rec, journal.Approved, "offline", func(r *journal.Record) { t.markOffline(r, s) })
 			if err != nil {
-				return t.show(ctx, storeProblem(err))
+				return t.unsure(ctx, rec, err)
 			}
 			return t.offlineApproved(ctx, rec)
 		}
 		t.Log.Info().Err(err).Uint64("no", rec.No).Msg("card does not approve without the host")
 	}
-	rec, err := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true })
+	rec, err := t.move(rec, journal.Declined, "not-sent", nil)
 	if err != nil {
-		return t.show(ctx, storeProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	if !room {
 		t.unableToGoOnline(ctx, rec, s)
 	}
-	return t.show(ctx, linkProblem(cause))
+	return errors.Join(t.show(ctx, linkProblem(cause)), t.seen(ctx, rec))
 }
 
 // unableToGoOnline lets the card end its transaction (Book 3, 10.7: TAC/IAC-default). Whatever it says, this is no yes: the request may have
@@ -369,7 +364,7 @@ func (t *Terminal) takeBack(ctx context.Context, rec journal.Record) error {
 		Body: []keypad.Text{keypad.T(keypad.BusyCancel), keypad.T(keypad.UnknownCard)},
 	})
 	if err := t.payDebts(ctx, rec.Kind, counted); err != nil && !errors.Is(err, ErrOwed) {
-		return t.show(ctx, t.owedProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	return t.tell(ctx, rec.No)
 }

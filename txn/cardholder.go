@@ -16,11 +16,24 @@ type cardholder struct {
 	t      *Terminal
 	amount money.Amount
 	block  *[8]byte
+	lang   keypad.Lang // of the screens that are meant for the cardholder; "" is the operator's
+}
+
+// PreferLanguages takes the languages that the card names, best first (tag 5F2D; Book 4, 11.1): the first one that the terminal has is used
+// for what the cardholder reads. Everything else stays in the operator's.
+func (h *cardholder) PreferLanguages(codes []string) {
+	h.lang = ""
+	for _, c := range codes {
+		if l := keypad.Lang(c); l == keypad.ZH || l == keypad.EN {
+			h.lang = l
+			return
+		}
+	}
 }
 
 // Choose shows the applications of the card (Book 1, 12.4).
 func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error) {
-	m := keypad.Menu{Name: "choose-application", Title: keypad.T(keypad.CardApp), Amount: &h.amount}
+	m := keypad.Menu{Name: "choose-application", Lang: h.lang, Title: keypad.T(keypad.CardApp), Amount: &h.amount}
 	for _, c := range cs {
 		m.Options = append(m.Options, keypad.Option{Text: keypad.Text{Words: map[keypad.Lang]string{keypad.ZH: c.Label, keypad.EN: c.Label}}})
 	}
@@ -34,7 +47,7 @@ func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error
 // pinScreen is shown while somebody types a PIN: n stars.
 func (h *cardholder) pinScreen(title keypad.Msg, mood keypad.Mood, n int) keypad.Screen {
 	return keypad.Screen{
-		Name: "pin", Mood: mood, Title: keypad.T(title), Amount: &h.amount, Stars: n, ShowStar: true,
+		Name: "pin", Lang: h.lang, Mood: mood, Title: keypad.T(title), Amount: &h.amount, Stars: n, ShowStar: true,
 		Body:  []keypad.Text{keypad.T(keypad.PINBody)},
 		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
 	}
@@ -58,8 +71,12 @@ func (h *cardholder) OfflinePIN(ctx context.Context, r emv.OfflinePINRequest) (e
 	if c := r.Cipher; c != nil {
 		ask.Cipher = &vault.CardPINCipher{Modulus: c.Modulus, Exponent: c.Exponent, Challenge: c.Challenge}
 	}
-	sw, err := h.t.CardPIN.VerifyPIN(ctx, ask)
+	entry, stop := h.t.Console.Cancellable(ctx) // the operator's own key, should the keypad of the reader not answer
+	defer stop()
+	sw, err := h.t.CardPIN.VerifyPIN(entry, ask)
 	switch {
+	case errors.Is(context.Cause(entry), keypad.ErrCancelled):
+		return none, fmt.Errorf("%w: %w", emv.ErrCancelled, keypad.ErrCancelled) // even when the card has had a PIN by then
 	case errors.Is(err, vault.ErrPINBypassed):
 		return emv.OfflinePINAnswer{Outcome: emv.PINBypassed}, nil
 	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
@@ -74,11 +91,15 @@ func (h *cardholder) OfflinePIN(ctx context.Context, r emv.OfflinePINRequest) (e
 // OnlinePIN has the pad capture a PIN. The digits never reach this program; only their number does, for the stars.
 func (h *cardholder) OnlinePIN(ctx context.Context, r emv.PINRequest) (emv.PINOutcome, error) {
 	h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, 0))
-	block, err := h.t.Keys.EnterPIN(ctx, vault.PINEntry{
+	entry, stop := h.t.Console.Cancellable(ctx) // the operator's own key, should the pad not answer
+	defer stop()
+	block, err := h.t.Keys.EnterPIN(entry, vault.PINEntry{
 		PAN: r.PAN, Amount: r.Amount, Timeout: h.t.Config.PINWait,
 		Progress: func(n int) { h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, n)) },
 	})
 	switch {
+	case errors.Is(context.Cause(entry), keypad.ErrCancelled):
+		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, keypad.ErrCancelled) // even when the block came at the same moment
 	case errors.Is(err, vault.ErrPINCancelled), errors.Is(err, vault.ErrPINTimeout):
 		return 0, fmt.Errorf("%w: %w", emv.ErrCancelled, err)
 	case err != nil:

@@ -35,7 +35,9 @@ func (t *Terminal) printCopies(ctx context.Context, r journal.Record, duplicate 
 			r.Told = true
 		})
 		if err != nil {
-			return t.show(ctx, storeProblem(err))
+			p := storeProblem(err)
+			p.Mood = keypad.Notice // the sale is approved and on paper: what failed is the note of it, and the copy may come twice
+			return t.show(ctx, p)
 		}
 	}
 	return nil

@@ -103,6 +103,46 @@ func linkProblem(err error) *Problem {
 	return bad("L01", keypad.HostDown, keypad.HostDownBody, err)
 }
 
+// move is Journal.Move for a flow: where it fails, the record that is returned is the one from before, which is what the journal has.
+func (t *Terminal) move(r journal.Record, to journal.State, why string, change journal.Change) (journal.Record, error) {
+	moved, err := t.Journal.Move(r.No, to, why, change)
+	if err != nil {
+		return r, err
+	}
+	return moved, nil
+}
+
+// unsure ends a flow whose outcome could not be stored. Something may have been paid: the record says "sent" or "undoing", so that it is
+// settled when the storage works again, and until then nobody may take it for a yes or for a no.
+func (t *Terminal) unsure(ctx context.Context, r journal.Record, err error) error {
+	p := storeProblem(err)
+	p.Mood = keypad.Doubt
+	t.current = 0 // its answer is not waited for any more: the status bar counts it
+	t.Status()
+	t.Log.Error().Err(err).Str("code", p.Code).Uint64("no", r.No).Uint32("stan", r.STAN).Msg("outcome could not be stored: unknown")
+	amount := r.Amount
+	t.Console.Hold(ctx, keypad.Screen{
+		Name: "unknown", Mood: keypad.Doubt, Title: keypad.T(keypad.Unknown), Amount: &amount, Code: p.Code,
+		Body: []keypad.Text{keypad.T(keypad.UnknownBody), p.Title}, Rows: []keypad.Row{reference(r)}, Hints: okHint(),
+	}, 4*t.Config.ResultHold)
+	return p
+}
+
+// reference is what a help desk finds a transaction by: the trace number, or the end of the order number, which tells orders apart.
+func reference(r journal.Record) keypad.Row {
+	if r.Wallet == nil {
+		return keypad.Row{Label: keypad.T(keypad.TraceNo), Value: keypad.Raw(trace(r))}
+	}
+	order := r.Wallet.Order
+	if n := len(order) - orderTail; n > 0 {
+		order = "…" + order[n:]
+	}
+	return keypad.Row{Label: keypad.T(keypad.OrderNo), Value: keypad.Raw(order)}
+}
+
+// orderTail is how much of an order number is shown: the record number and the random part (orderNumber).
+const orderTail = 16
+
 // storeProblem is the journal refusing: nothing may be sold until somebody looked.
 func storeProblem(err error) *Problem {
 	if errors.Is(err, journal.ErrStorage) {

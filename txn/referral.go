@@ -45,7 +45,7 @@ func (t *Terminal) saleReferred(ctx context.Context, rec journal.Record, s Sessi
 		return t.voiceRefused(ctx, rec, s, reply, err)
 	}
 	codes, res := t.Config.Advices[acquirer.AdviceVoice], s.Result()
-	rec, err = t.Journal.Move(rec.No, journal.Approved, "voice", func(r *journal.Record) {
+	rec, err = t.move(rec, journal.Approved, "voice", func(r *journal.Record) {
 		answered(r, reply)
 		r.Card.Voice, r.Card.Auth = true, code
 		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
@@ -55,7 +55,7 @@ func (t *Terminal) saleReferred(ctx context.Context, rec journal.Record, s Sessi
 		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {
-		return t.show(ctx, storeProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	t.Log.Info().Uint64("no", rec.No).Uint32("stan", rec.STAN).Msg("approved by the issuer on the telephone: advice owed")
 	t.Console.Show(keypad.Screen{Name: "approved", Mood: keypad.Good, Title: keypad.T(keypad.Approved), Amount: &amount, Body: []keypad.Text{keypad.T(keypad.BusyPrint)}})
@@ -65,20 +65,19 @@ func (t *Terminal) saleReferred(ctx context.Context, rec journal.Record, s Sessi
 // voiceRefused books and shows that the card refused what the issuer had allowed on the telephone.
 func (t *Terminal) voiceRefused(ctx context.Context, rec journal.Record, s Session, reply acquirer.Reply, cause error) error {
 	t.Log.Warn().Err(cause).Uint64("no", rec.No).Msg("issuer approved on the telephone, card did not")
-	rec, err := t.Journal.Move(rec.No, journal.Declined, "card-refused", func(r *journal.Record) {
+	rec, err := t.move(rec, journal.Declined, "card-refused", func(r *journal.Record) {
 		answered(r, reply)
-		r.Told = true
 		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {
-		return t.show(ctx, storeProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	amount := rec.Amount
 	t.Console.Hold(ctx, keypad.Screen{
 		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: reply.Code,
 		Body: []keypad.Text{keypad.T(keypad.WhyCardDeclined), keypad.T(keypad.CallIssuerBack)}, Hints: okHint(),
 	}, 3*t.Config.ResultHold)
-	return nil
+	return t.seen(ctx, rec)
 }
 
 // voiceCode is the length of an issuer's code (field 38).

@@ -10,6 +10,7 @@ import (
 	"posd/keypad"
 	"posd/netlink/acquirer"
 	"posd/qrpay"
+	"posd/vault"
 )
 
 // Settle pays whatever the journal says is owed, each sort oldest first: reversals, advices, wallet queries and cancels, receipts, and telling the operator.
@@ -137,6 +138,10 @@ func (t *Terminal) reverse(ctx context.Context, r journal.Record, count bool) er
 		t.signOnWanted = true
 	}
 	t.Log.Warn().Err(err).Uint64("no", r.No).Uint32("stan", r.STAN).Int("tries", r.Card.Tries+1).Msg("reversal not answered")
+	if unbuildable(err) { // it would keep every other sale waiting for ever
+		_, jerr := t.Journal.Move(r.No, journal.GivenUp, "cannot-be-built", nil)
+		return jerr
+	}
 	if errors.As(err, &f) && !f.Sent {
 		return fmt.Errorf("%w: %w", ErrOwed, err) // no try: nothing left
 	}
@@ -245,10 +250,8 @@ func (t *Terminal) tell(ctx context.Context, no uint64) error {
 		return nil
 	}
 	amount := r.Amount
-	s := keypad.Screen{Amount: &amount, Hints: okHint(), Rows: []keypad.Row{{Label: keypad.T(keypad.TraceNo), Value: keypad.Raw(trace(r))}}}
-	if r.Wallet != nil {
-		s.Rows = []keypad.Row{{Label: keypad.T(keypad.OrderNo), Value: keypad.Raw(r.Wallet.Order)}}
-	}
+	s := keypad.Screen{Amount: &amount, Hints: okHint(), Rows: []keypad.Row{reference(r)}}
+	t.Status() // what is settled is no longer counted as owed
 	switch r.State {
 	case journal.Undoing, journal.Sent:
 		s.Name, s.Mood, s.Title, s.Code = "unknown", keypad.Doubt, keypad.T(keypad.Unknown), "U01"
@@ -272,11 +275,19 @@ func (t *Terminal) tell(ctx context.Context, no uint64) error {
 	if !journal.Owes(r, journal.Tell) {
 		return nil // still owed to the host: told again when it is settled
 	}
-	_, err = t.Journal.Note(no, func(r *journal.Record) { r.Told = true })
+	return t.told(no)
+}
+
+// told notes that the operator has seen how a transaction ended.
+func (t *Terminal) told(no uint64) error {
+	_, err := t.Journal.Note(no, func(r *journal.Record) { r.Told = true })
 	return err
 }
 
 func (t *Terminal) owedProblem(err error) *Problem {
+	if errors.Is(err, vault.ErrPad) {
+		return bad("P01", keypad.PINPadGone, keypad.DeviceCheck, err) // no message can be made without it, that of the debt neither
+	}
 	if errors.Is(err, ErrOwed) {
 		p := bad("U03", keypad.OwedFirst, keypad.OwedFirstBody, err)
 		p.Mood = keypad.Notice // a refusal: this sale has not begun

@@ -229,10 +229,10 @@ func (t *Terminal) sellToWallet(ctx context.Context, w Wallet, name string, o qr
 	o.AuthCode = "" // single-use and secret: not needed again
 	t.logWallet(rec, "pay", res, err)
 	if err != nil && qrpay.NotSent(err) {
-		if _, jerr := t.Journal.Move(rec.No, journal.Declined, "not-sent", func(r *journal.Record) { r.Told = true }); jerr != nil {
-			return t.show(ctx, storeProblem(jerr))
+		if _, jerr := t.move(rec, journal.Declined, "not-sent", nil); jerr != nil {
+			return t.unsure(ctx, rec, jerr)
 		}
-		return t.show(ctx, bad("W03", keypad.WalletDown, keypad.HostDownBody, err))
+		return errors.Join(t.show(ctx, bad("W03", keypad.WalletDown, keypad.HostDownBody, err)), t.seen(ctx, rec))
 	}
 	qr := res.QR
 	for {
@@ -245,8 +245,8 @@ func (t *Terminal) sellToWallet(ctx context.Context, w Wallet, name string, o qr
 			return t.tell(ctx, rec.No)
 		case qrpay.Cancel:
 			if rec.State != journal.Undoing {
-				if rec, err = t.Journal.Move(rec.No, journal.Undoing, "no-yes-in-time", nil); err != nil {
-					return t.show(ctx, storeProblem(err))
+				if rec, err = t.move(rec, journal.Undoing, "no-yes-in-time", nil); err != nil {
+					return t.unsure(ctx, rec, err)
 				}
 			}
 			t.Console.Show(keypad.Screen{
@@ -300,29 +300,29 @@ func (t *Terminal) walletEnded(ctx context.Context, rec journal.Record, s qrpay.
 	amount := rec.Amount
 	switch {
 	case s == qrpay.Paid:
-		rec, err := t.Journal.Move(rec.No, journal.Approved, "", func(r *journal.Record) { paid(r, res) })
+		rec, err := t.move(rec, journal.Approved, "", func(r *journal.Record) { paid(r, res) })
 		if err != nil {
-			return t.show(ctx, storeProblem(err))
+			return t.unsure(ctx, rec, err)
 		}
 		t.Console.Show(keypad.Screen{Name: "approved", Mood: keypad.Good, Title: keypad.T(keypad.Approved), Amount: &amount, Body: []keypad.Text{keypad.T(keypad.BusyPrint)}})
 		return t.printCopies(ctx, rec, false)
 	case rec.State == journal.Undoing: // the cancel is confirmed
-		if _, err := t.Journal.Move(rec.No, journal.Undone, "cancelled", func(r *journal.Record) { r.Wallet.Code = code(res) }); err != nil {
-			return t.show(ctx, storeProblem(err))
+		if _, err := t.move(rec, journal.Undone, "cancelled", func(r *journal.Record) { r.Wallet.Code = code(res) }); err != nil {
+			return t.unsure(ctx, rec, err)
 		}
 		return t.tell(ctx, rec.No)
 	}
-	if _, err := t.Journal.Move(rec.No, journal.Declined, "gateway-"+code(res), func(r *journal.Record) {
-		r.Wallet.Code, r.Told = code(res), true
+	if _, err := t.move(rec, journal.Declined, "gateway-"+code(res), func(r *journal.Record) {
+		r.Wallet.Code = code(res)
 	}); err != nil {
-		return t.show(ctx, storeProblem(err))
+		return t.unsure(ctx, rec, err)
 	}
 	t.Console.Hold(ctx, keypad.Screen{
 		Name: "declined", Mood: keypad.Bad, Title: keypad.T(keypad.Declined), Amount: &amount, Code: code(res),
 		Body:  []keypad.Text{walletWords(t.Wallets[rec.Wallet.Name], res, rec.Wallet.Channel), keypad.T(keypad.NoMoney)},
 		Hints: okHint(),
 	}, 3*t.Config.ResultHold)
-	return nil
+	return t.seen(ctx, rec)
 }
 
 // walletWords says why a gateway refused, in words for the cashier.
