@@ -107,12 +107,23 @@ func (w *World) config() ([]byte, error) {
 	})
 }
 
+// capabilities are what the parameters that ship claim (9F33), and what they are replaced by: the virtual terminal's reader takes PINs
+// that the card compares, and it has cards with extended data authentication. posd takes away again what the board cannot do.
+const (
+	shippedCapabilities = `capabilities = "E068C8"`
+	capabilities        = `capabilities = "E0F8CC"`
+)
+
 // parameters are the EMV parameters that ship, with the certification authority keys of the test cards behind them.
 func (w *World) parameters() ([]byte, error) {
 	b, err := etc.Files.ReadFile("emv.toml")
 	if err != nil {
 		return nil, err
 	}
+	if bytes.Count(b, []byte(shippedCapabilities)) != 1 {
+		return nil, errors.New("the parameters that ship do not have the capabilities that are to be replaced")
+	}
+	b = bytes.Replace(b, []byte(shippedCapabilities), []byte(capabilities), 1)
 	var keys []table
 	for _, k := range card.CAKeys() {
 		keys = append(keys, table{
@@ -120,7 +131,17 @@ func (w *World) parameters() ([]byte, error) {
 			"modulus": hexUpper(k.Modulus), "sha1": hexUpper(k.Hash), "note": "test key of the virtual terminal's cards",
 		})
 	}
-	more, err := toml.Marshal(table{"ca_key": keys})
+	for _, k := range card.ECCAKeys() {
+		keys = append(keys, table{
+			"rid": hexUpper(k.RID), "index": fmt.Sprintf("%02X", k.Index), "suite": fmt.Sprintf("%02X", k.Suite),
+			"point": hexUpper(k.Point), "checksum": hexUpper(k.Sum), "note": "test key of the virtual terminal's cards",
+		})
+	}
+	var revoked []table
+	for _, r := range card.CertificateRevocations() {
+		revoked = append(revoked, table{"rid": hexUpper(r.RID), "index": fmt.Sprintf("%02X", r.Index), "serial": hexUpper(r.Serial[:])})
+	}
+	more, err := toml.Marshal(table{"ca_key": keys, "revoked": revoked})
 	if err != nil {
 		return nil, err
 	}
