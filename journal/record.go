@@ -41,7 +41,8 @@ type Card struct {
 	MaskedPAN  string `json:"masked_pan"`
 	Sealed     []byte `json:"sealed,omitempty"` // PAN, expiry and sequence number under a vault key; removed when nothing needs it
 	Entry      string `json:"entry"`
-	HadPIN     bool   `json:"had_pin,omitempty"`
+	HadPIN     bool   `json:"had_pin,omitempty"`  // enciphered, to the issuer
+	CardPIN    bool   `json:"card_pin,omitempty"` // compared by the card, and right
 	AID        string `json:"aid,omitempty"`
 	Label      string `json:"label,omitempty"`
 	Cryptogram string `json:"cryptogram,omitempty"`

@@ -75,7 +75,7 @@ type Hint struct {
 // Screen is all that the display shows below the status bar. Name is stable: logs and stories use it.
 type Screen struct {
 	Name     string
-	Lang     Lang // "" is the console's; another one where the screen is for the cardholder, who may read another language
+	Lang     Lang // "" is the console's; another one where the cardholder is to read it
 	Mood     Mood
 	Icon     Icon
 	Title    Text

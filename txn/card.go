@@ -177,7 +177,7 @@ func (t *Terminal) cardRecord(s Session, h *cardholder) (journal.Record, error) 
 	return journal.Record{
 		Kind: journal.CardSale, Amount: h.amount, Operator: t.Config.Operator, Time: t.Now(),
 		Card: &journal.Card{
-			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: h.block != nil,
+			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: h.block != nil, CardPIN: pinByCard(res.CVMResults),
 			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
 			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
 		},
@@ -187,6 +187,18 @@ func (t *Terminal) cardRecord(s Session, h *cardholder) (journal.Record, error) 
 // cvmFailed tells whether the cardholder was not verified although the card wanted it (TVR byte 3, bit 8): then a signature is asked for,
 // and the slip does not say that none was needed.
 func cvmFailed(tvr [5]byte) bool { return tvr[2]&0x80 != 0 }
+
+// pinByCard tells whether the card has compared a PIN and found it right (CVM Results, Book 4, A4; methods of Book 3, C3). With a
+// signature behind it (03 and 05) the result is "unknown" until somebody has looked at that.
+func pinByCard(results [3]byte) bool {
+	switch results[0] & 0x3F {
+	case 0x01, 0x04:
+		return results[2] == 0x02
+	case 0x03, 0x05:
+		return results[2] != 0x01
+	}
+	return false
+}
 
 func (t *Terminal) exchangeSale(ctx context.Context, rec journal.Record, s Session, h *cardholder) (acquirer.Reply, error) {
 	res := s.Result()

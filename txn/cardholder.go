@@ -16,11 +16,11 @@ type cardholder struct {
 	t      *Terminal
 	amount money.Amount
 	block  *[8]byte
-	lang   keypad.Lang // of the screens that are meant for the cardholder; "" is the operator's
+	lang   keypad.Lang // of the screen on which the cardholder chooses; "" is the operator's
 }
 
 // PreferLanguages takes the languages that the card names, best first (tag 5F2D; Book 4, 11.1): the first one that the terminal has is used
-// for what the cardholder reads. Everything else stays in the operator's.
+// for what the cardholder chooses from. At the PIN the cardholder looks at the PIN pad, and the display is the operator's.
 func (h *cardholder) PreferLanguages(codes []string) {
 	h.lang = ""
 	for _, c := range codes {
@@ -47,7 +47,7 @@ func (h *cardholder) Choose(ctx context.Context, cs []emv.Candidate) (int, error
 // pinScreen is shown while somebody types a PIN: n stars.
 func (h *cardholder) pinScreen(title keypad.Msg, mood keypad.Mood, n int) keypad.Screen {
 	return keypad.Screen{
-		Name: "pin", Lang: h.lang, Mood: mood, Title: keypad.T(title), Amount: &h.amount, Stars: n, ShowStar: true,
+		Name: "pin", Mood: mood, Title: keypad.T(title), Amount: &h.amount, Stars: n, ShowStar: true,
 		Body:  []keypad.Text{keypad.T(keypad.PINBody)},
 		Hints: []keypad.Hint{{Key: keypad.KeyCancel, Text: keypad.T(keypad.HintCancel)}, {Key: keypad.KeyClear, Text: keypad.T(keypad.HintClear)}, {Key: keypad.KeyEnter, Text: keypad.T(keypad.HintOK)}},
 	}

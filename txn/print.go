@@ -157,7 +157,7 @@ func (t *Terminal) receipt(r journal.Record, c printer.Copy, duplicate bool) pri
 		}
 		out.Card = &printer.CardPart{
 			MaskedPAN: k.MaskedPAN, Entry: k.Entry, Scheme: k.Scheme, Issuer: k.Issuer, Auth: k.Auth, RRN: k.RRN, AID: k.AID, Label: k.Label,
-			Cryptogram: k.Cryptogram, TVR: k.TVR, TSI: k.TSI, ATC: k.ATC, PIN: k.HadPIN, Signature: k.Signature,
+			Cryptogram: k.Cryptogram, TVR: k.TVR, TSI: k.TSI, ATC: k.ATC, PIN: k.HadPIN || k.CardPIN, Signature: k.Signature,
 		}
 	}
 	if w := r.Wallet; w != nil {
