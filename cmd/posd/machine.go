@@ -39,6 +39,7 @@ type settings struct {
 	profile  *acquirer.Profile // nil: no bank cards
 	emv      emv.Config
 	contract qrpay.Contract
+	noPIN    bool // the parameters claim PIN methods (9F33) that the board does not have
 }
 
 // load reads every configuration file. All that is wrong is said at once.
@@ -63,8 +64,11 @@ func load(boardPath, configPath string) (*settings, error) {
 		s.emv.Terminal.TerminalID, s.emv.Terminal.MerchantID, s.emv.Terminal.MerchantName = t.TID, t.MID, t.MerchantEN
 		s.emv.Terminal.Category, s.emv.Terminal.IFDSerial = t.MCC, t.Serial
 		if err == nil {
-			s.emv.Terminal.Capabilities = offlinePIN(s.emv.Terminal.Capabilities, s.board)
+			claimed := s.emv.Terminal.Capabilities
+			s.emv.Terminal.Capabilities = offlinePIN(claimed, s.board)
+			s.noPIN = claimed != s.emv.Terminal.Capabilities
 			try(s.emv.Check())
+			try(s.emv.Conforms())
 		}
 		_, err = s.tls()
 		try(err)
@@ -324,6 +328,9 @@ func (m *machine) buildCard(s *settings) error {
 	link, err := netlink.New(cfg)
 	if err != nil {
 		return err
+	}
+	if s.noPIN {
+		m.log.Info().Hex("capabilities", s.emv.Terminal.Capabilities[:]).Msg("the board has no keypad for PINs that the card compares: taken out of 9F33")
 	}
 	t := s.conf.Terminal
 	host, err := acquirer.New(s.profile, acquirer.Identity{TID: t.TID, MID: t.MID, Operator: t.Operator, Serial: t.Serial}, keys, link, m.log)
