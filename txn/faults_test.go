@@ -82,10 +82,14 @@ func play(s aStory, path []int) *world {
 				_ = t.Settle(ctx, 0)
 			}
 		}
+		for powered(w.reopen) {
+			w.cuts++
+			t = w.terminal()
+		}
 	}
 	step(func() { panic(powerCut{}) }) // switched on for the first time
-	step(func() { _ = s.sell(ctx, t, w) })
-	step(func() { _ = s.sellNext(ctx, t, money.Yuan(500)) })
+	step(func() { w.during(func() { _ = s.sell(ctx, t, w) }) })
+	step(func() { w.during(func() { _ = s.sellNext(ctx, t, money.Yuan(500)) }) })
 	for i := 0; ; i++ {
 		owed, _ := w.j.Owed()
 		if len(owed) == 0 {
@@ -98,6 +102,7 @@ func play(s aStory, path []int) *world {
 		step(func() { _ = t.Settle(ctx, 0) })
 	}
 	w.quiet = true
+	w.reopen()
 	before, _ := w.j.Meta()
 	err := s.sellNext(ctx, t, money.Yuan(700))
 	if after, _ := w.j.Meta(); err != nil || after.Totals == before.Totals {

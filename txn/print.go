@@ -118,9 +118,13 @@ func (t *Terminal) ReprintLast(ctx context.Context) error {
 	if err != nil {
 		return t.show(ctx, storeProblem(err))
 	}
+	owed := journal.Owes(r, journal.Receipt)
+	if err := t.Journal.Healthy(); owed && err != nil {
+		return t.show(ctx, storeProblem(err)) // nobody knows whether this approval is durable
+	}
 	amount := r.Amount
 	t.Console.Show(busy("printing", keypad.BusyPrint, &amount))
-	if journal.Owes(r, journal.Receipt) {
+	if owed {
 		return t.printCopies(ctx, r, true)
 	}
 	for _, c := range []printer.Copy{printer.MerchantCopy, printer.CustomerCopy} {

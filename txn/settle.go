@@ -39,6 +39,12 @@ func (t *Terminal) Settle(ctx context.Context, hosts time.Duration) error {
 	for _, r := range rs {
 		for _, d := range journal.Debts(r) {
 			if d.Duty == journal.Receipt {
+				// An approval that is read but not known to be durable may be gone at the next start: no paper may rest on it. And a
+				// copy that cannot be noted would be printed over and over.
+				if jerr := t.Journal.Healthy(); jerr != nil {
+					err = errors.Join(err, jerr)
+					continue
+				}
 				// Nobody can know how much of the interrupted copy is on paper: what is printed now says that it is a duplicate.
 				err = errors.Join(err, t.printCopies(ctx, r, true))
 			}

@@ -52,6 +52,9 @@ type world struct {
 	broken []string // violated invariants
 	story  []string // what happened, for the failure message
 
+	left    uint64 // the record of the sale that is being made, once a request for it may have left
+	unsured int    // screens that were shown when the storage failed with its outcome open; -1 it did not
+
 	tcs  int // transaction certificates that cards gave
 	cuts int // of power, the first switching on included
 
@@ -77,11 +80,21 @@ func newWorld(path []int) *world {
 	w.gateway = &gateway{w: w, orders: map[string]*order{}}
 	w.keys = &keys{w: w}
 	w.j.Now = stamp
+	// The storage fails, or the power goes, before or after each durable write.
+	w.j.Fail = func(old journal.Record) journal.Failure {
+		switch w.choose("write", 4, 3) {
+		case 1:
+			w.storageFails(old)
+			return journal.Fails
+		case 2:
+			w.storageFails(old)
+			return journal.Doubts
+		}
+		return journal.Works
+	}
 	w.j.Cut = func(durable bool) {
 		if durable {
 			w.choose("power after the write", 2, 1)
-		} else {
-			w.choose("power before the write", 2, 1)
 		}
 	}
 	return w
@@ -115,6 +128,44 @@ func (w *world) violated(format string, args ...any) {
 	w.broken = append(w.broken, fmt.Sprintf(format, args...))
 }
 
+// storageFails is called when a durable write is about to fail.
+func (w *world) storageFails(old journal.Record) {
+	if old.No != 0 && old.No == w.left && (old.State == journal.Sent || old.State == journal.Undoing) {
+		w.unsured = len(w.screens)
+	}
+}
+
+// leaves is called when a financial request is about to leave: a terminal whose storage does not work makes none (invariant 21).
+func (w *world) leaves(r journal.Record) {
+	if w.left = r.No; w.j.Healthy() != nil {
+		w.violated("a request for record %d leaves while the storage does not work", r.No)
+	}
+}
+
+// during runs a sale, and sees how an outcome was shown that could not be stored: as unknown, and as nothing else.
+func (w *world) during(sale func()) {
+	w.left, w.unsured = 0, -1
+	sale()
+	if w.unsured < 0 {
+		return
+	}
+	after := w.screens[w.unsured:]
+	if !slices.ContainsFunc(after, func(s keypad.Screen) bool { return s.Mood == keypad.Doubt && s.Amount != nil && len(s.Rows) > 0 }) {
+		w.violated("an outcome that could not be stored is not shown as unknown: %+v", after)
+	}
+	if i := slices.IndexFunc(after, func(s keypad.Screen) bool { return s.Mood == keypad.Good || s.Mood == keypad.Bad }); i >= 0 {
+		w.violated("an outcome that could not be stored is shown as %q", after[i].Name)
+	}
+}
+
+// reopen is what posd does before it shows its idle screen.
+func (w *world) reopen() {
+	if w.j.Healthy() != nil {
+		w.j.Reopen()
+		_ = w.j.Probe()
+	}
+}
+
 func (w *world) record(stan uint32) (journal.Record, bool) {
 	r, err := w.j.Last(func(r journal.Record) bool { return r.STAN == stan && r.Kind == journal.CardSale })
 	return r, err == nil
@@ -128,6 +179,7 @@ func (w *world) orderRecord(number string) (journal.Record, bool) {
 // terminal builds a terminal as after switching it on.
 func (w *world) terminal() *Terminal {
 	w.screens = nil
+	w.j.PowerLost()
 	w.keys.ready = w.keys.stored
 	return &Terminal{
 		Config: Config{
@@ -207,6 +259,9 @@ func (h *host) Sale(_ context.Context, s acquirer.Sale) (acquirer.Reply, error) 
 	var icc []byte
 	if h.w.scripts {
 		icc = []byte{0x72, 0}
+	}
+	if r, ok := h.w.record(s.STAN); ok {
+		h.w.leaves(r)
 	}
 	no := func(code string) acquirer.Reply {
 		h.cards[s.STAN] = true
@@ -324,6 +379,9 @@ func (g *gateway) saw(o qrpay.Order) *order {
 
 func (g *gateway) Pay(_ context.Context, o qrpay.Order) (qrpay.Result, error) {
 	unknown := errors.New("no answer")
+	if r, ok := g.w.orderRecord(o.Number); ok {
+		g.w.leaves(r)
+	}
 	switch g.w.choose("pay", 11, 10) {
 	case 1:
 		return qrpay.Result{}, fmt.Errorf("dial: %w", qrpay.ErrNotSent)
@@ -359,6 +417,9 @@ func (g *gateway) Pay(_ context.Context, o qrpay.Order) (qrpay.Result, error) {
 }
 
 func (g *gateway) Precreate(_ context.Context, o qrpay.Order) (qrpay.Result, error) {
+	if r, ok := g.w.orderRecord(o.Number); ok {
+		g.w.leaves(r)
+	}
 	switch g.w.choose("precreate", 6, 5) {
 	case 1:
 		return qrpay.Result{}, fmt.Errorf("dial: %w", qrpay.ErrNotSent)
@@ -648,6 +709,9 @@ func (w *world) checkReceipt(r printer.Receipt) {
 	if err != nil || r.Amount != rec.Amount || (r.Outcome == printer.Approved) != (rec.State == journal.Approved) {
 		w.violated("paper says %v %v, the journal %v %q", r.Outcome, r.Amount, rec.Amount, rec.State)
 	}
+	if d := w.j.Durable(rec.No); d.State != rec.State {
+		w.violated("record %d is printed as %q, durable is %q", rec.No, rec.State, d.State)
+	}
 	if rec.Card != nil && (r.Type == "chip-offline-sale") != rec.Card.Offline {
 		w.violated("paper says %s, the journal offline %v", r.Type, rec.Card.Offline)
 	}
@@ -673,8 +737,8 @@ func (c *console) see(s keypad.Screen) {
 	last, err := c.w.j.Last(nil)
 	switch s.Mood {
 	case keypad.Good:
-		if err != nil || last.State != journal.Approved || last.Amount != *s.Amount {
-			c.w.violated("screen %q says approved, the journal %q", s.Name, last.State)
+		if err != nil || last.State != journal.Approved || last.Amount != *s.Amount || c.w.j.Durable(last.No).State != journal.Approved {
+			c.w.violated("screen %q says approved, the journal %q, durable is %q", s.Name, last.State, c.w.j.Durable(last.No).State)
 		}
 	case keypad.Bad:
 		for _, t := range s.Body {
