@@ -189,7 +189,9 @@ func TestOutcomeNotStored(t *testing.T) {
 					if b.wallet {
 						ref = keypad.Row{Label: keypad.T(keypad.OrderNo), Value: keypad.Raw("…" + r.Wallet.Order[len(r.Wallet.Order)-16:])}
 					}
-					if i := slices.IndexFunc(w.screens, func(s keypad.Screen) bool { return s.Mood != keypad.Doubt && s.Mood != keypad.Busy && s.Name != "take-card" }); i >= 0 {
+					if i := slices.IndexFunc(w.screens, func(s keypad.Screen) bool {
+						return s.Mood != keypad.Doubt && s.Mood != keypad.Busy && s.Name != "take-card"
+					}); i >= 0 {
 						t.Errorf("screen %+v", w.screens[i])
 					}
 					i := slices.IndexFunc(w.screens, func(s keypad.Screen) bool { return s.Name == "unknown" && s.Code == "J01" })

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"posd/sim/world"
 )
@@ -79,6 +80,7 @@ const asProgram = "POSSIM_AS_PROGRAM"
 //	done                      from the end of a card sale that is printed back to the idle screen
 //	lost WHAT                 something is wrong with the terminal: second (another posd is started on it), journal (the file is
 //	                          gone), config (an unknown key in posd.toml), board (one in the board file)
+//	disk full          no write of the running posd to a file works any more, as on a full disk; disk free: each does again
 //	doctor             posd is stopped; what posd doctor says of the devices is stdout; all must be well
 //	edit FILE OLD NEW  every OLD in a file of the run directory becomes NEW; posd reads it when it is switched on
 //	agree              the books of terminal, acquirer and gateway, and the paper, say the same; nothing is owed
@@ -92,6 +94,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"terminal": cmdTerminal, "do": cmdDo, "agree": cmdAgree, "secrets": cmdSecrets,
 			"card": cmdCard, "code": cmdCode, "done": cmdDone, "lost": cmdLost, "doctor": cmdDoctor, "edit": cmdEdit,
+			"disk": cmdDisk,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[worldKey{}] = &story{}
@@ -299,6 +302,25 @@ func cmdLost(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("lost: no %q", args[0])
 	}
+}
+
+// cmdDisk sets the limit of the size of a file for the running posd: what it writes beyond fails as on a full disk (EFBIG for ENOSPC). The
+// display is mapped and the devices are no files, so that they go on.
+func cmdDisk(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: disk full|free")
+	}
+	limit, ok := map[string]uint64{"full": 1, "free": unix.RLIM_INFINITY}[args[0]]
+	if !ok {
+		ts.Fatalf("disk: no %q", args[0])
+	}
+	pid := theWorld(ts).PID()
+	if pid == 0 {
+		ts.Fatalf("disk: posd does not run")
+	}
+	var old unix.Rlimit
+	ts.Check(unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &old))
+	ts.Check(unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: min(limit, old.Max), Max: old.Max}, nil))
 }
 
 func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
