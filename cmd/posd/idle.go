@@ -167,12 +167,16 @@ func (m *machine) ended(err error) {
 	}
 }
 
+// switchLanguage changes the language, now and for the next start.
 func (m *machine) switchLanguage() {
+	l := keypad.ZH
 	if m.console.Lang() == keypad.ZH {
-		m.console.SetLang(keypad.EN)
-		return
+		l = keypad.EN
 	}
-	m.console.SetLang(keypad.ZH)
+	m.console.SetLang(l)
+	if err := keepLanguage(m.set.conf.Data, l); err != nil {
+		m.log.Warn().Err(err).Msg("chosen language cannot be kept for the next start")
+	}
 }
 
 func (m *machine) menu(ctx context.Context) {

@@ -275,11 +275,12 @@ func (m *machine) buildConsole(ctx context.Context, s *settings) error {
 	m.later(func() { _ = screen.Halt() })
 	// One queue from the keypad to the console, so that the console can drop what was typed before a prompt.
 	strokes := make(chan keypad.Key, input.Queue)
+	options := keypad.Options{Lang: chosenLanguage(s.conf.Data, s.conf.Language), Now: s.now(), Log: m.log}
 	if b.Keypad == nil { // a board file that was salvaged: there is only something to show
-		m.console = keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
+		m.console = keypad.New(strokes, screen, options)
 		return nil
 	}
-	console := keypad.New(strokes, screen, keypad.Options{Lang: keypad.Lang(s.conf.Language), Now: s.now(), Log: m.log})
+	console := keypad.New(strokes, screen, options)
 	m.console = console
 	keys := input.New(input.Opts{
 		Path: b.Keypad.Path, Map: b.Keypad.Codes, Grab: b.Keypad.Grab, EventSize: b.Keypad.EventSize,
