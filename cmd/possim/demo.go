@@ -15,13 +15,21 @@ import (
 
 // A scene is a sale as somebody at the counter plays it: one action of possim do a line.
 type scene struct {
-	title string
+	title world.Words
 	steps []string
+}
+
+// heading is the title in the language of the terminal.
+func (s scene) heading(lang string) string {
+	if lang == "en" {
+		return s.title.EN
+	}
+	return s.title.ZH
 }
 
 // scenes are what demo plays. Amounts, card and phone are chosen so that everything that can be asked is asked.
 var scenes = []scene{
-	{"A chip card, 128.50 yuan, PIN checked by the bank", []string{
+	{world.Words{ZH: "芯片卡消费 128.50 元, 密码由银行验证", EN: "A chip card, 128.50 yuan, PIN checked by the bank"}, []string{
 		"wait screen=idle timeout=30s",
 		"amount 128.50",
 		"wait screen=amount",
@@ -40,7 +48,7 @@ var scenes = []scene{
 		"wait screen=idle timeout=30s",
 		"tear",
 	}},
-	{"Alipay, 1200.00 yuan by Huabei in 6 instalments, the buyer pays the fee", []string{
+	{world.Words{ZH: "支付宝花呗分 6 期 1200.00 元, 手续费由买家承担", EN: "Alipay, 1200.00 yuan by Huabei in 6 instalments, the buyer pays the fee"}, []string{
 		"wait screen=idle timeout=30s",
 		"amount 1200.00",
 		"wait screen=amount",
@@ -103,7 +111,7 @@ func perform(ctx context.Context, o world.Options, verbose bool, stdout, stderr 
 		return err
 	}
 	for _, s := range scenes {
-		fmt.Fprintf(stdout, "== %s\n\n", s.title)
+		fmt.Fprintf(stdout, "== %s\n\n", s.heading(o.Lang))
 		for _, step := range s.steps {
 			if verbose {
 				fmt.Fprintln(stderr, "possim do", step)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"posd/sim/panel"
 	"posd/sim/world"
@@ -241,6 +242,18 @@ func TestRunAndDo(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "possim-[0-9]*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A Chinese terminal is shown with Chinese headings, an English one with English ones.
+func TestHeadingsOfTheDemo(t *testing.T) {
+	han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
+	for _, s := range scenes {
+		for lang, want := range map[string]bool{"zh": true, "": true, "en": false} {
+			if h := s.heading(lang); h == "" || strings.ContainsFunc(h, han) != want {
+				t.Errorf("%q: %s", lang, h)
+			}
+		}
 	}
 }
 
