@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/draw"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,5 +131,40 @@ func TestCardholdersLanguage(t *testing.T) {
 				t.Errorf("paper in %q", w.paper[0].r.Lang)
 			}
 		})
+	}
+}
+
+// picture is a display that keeps what it shows.
+type picture struct{ *image.RGBA }
+
+func (p picture) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
+	draw.Draw(p.RGBA, r, src, sp, draw.Src)
+	return nil
+}
+
+// On the display: the PIN screen for a card that prefers English is that of an English terminal, the next screen is in Chinese again.
+func TestCardholdersLanguageOnTheDisplay(t *testing.T) {
+	show := func(lang keypad.Lang, prefers []string, s func(h *cardholder) keypad.Screen) string {
+		p := picture{image.NewRGBA(image.Rect(0, 0, 480, 320))}
+		term := newWorld(nil).terminal()
+		term.Console = keypad.New(nil, p, keypad.Options{Lang: lang, Now: stamp})
+		h := &cardholder{t: term, amount: money.Yuan(12345)}
+		h.PreferLanguages([]string{"fr"})
+		h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, 1)) // whatever was there before
+		h.PreferLanguages(prefers)
+		h.t.Console.Show(s(h))
+		return string(p.Pix)
+	}
+	pin := func(h *cardholder) keypad.Screen { return h.pinScreen(keypad.PINTitle, keypad.Plain, 2) }
+	next := func(h *cardholder) keypad.Screen { return busy("reading", keypad.CardReading, &h.amount) }
+	english := []string{"en"}
+	if show(keypad.ZH, english, pin) != show(keypad.EN, nil, pin) || show(keypad.ZH, nil, pin) == show(keypad.EN, nil, pin) {
+		t.Error("the PIN screen is not in the cardholder's language")
+	}
+	if show(keypad.EN, []string{"zh"}, pin) != show(keypad.ZH, nil, pin) {
+		t.Error("the PIN screen is not in Chinese on an English terminal")
+	}
+	if show(keypad.ZH, english, next) != show(keypad.ZH, nil, next) || show(keypad.ZH, nil, next) == show(keypad.EN, nil, next) {
+		t.Error("the next screen is not in the operator's language")
 	}
 }

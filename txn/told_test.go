@@ -116,7 +116,7 @@ func TestToldWhenShown(t *testing.T) {
 					// Switched on again.
 					term = w.terminal()
 					term.Acquirer = p
-					console = watch(w, term)
+					watch(w, term)
 					if err := term.Settle(t.Context(), 0); err != nil {
 						t.Fatal(err)
 					}
@@ -245,6 +245,34 @@ func TestNothingPrintedInDoubt(t *testing.T) {
 		_ = w.j.Probe()
 		if err := term.ReprintLast(t.Context()); err != nil || len(w.paper) != 4 {
 			t.Errorf("one that is printed: %v, %d slips", err, len(w.paper))
+		}
+	})
+}
+
+// A copy that is on paper and cannot be noted: the sale stays approved, the operator is told about the storage and not that anything was
+// refused, and both copies come once more, as duplicates, when the storage works again.
+func TestCopyNotNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, term, _ := quietDay(t, nil)
+		w.j.Fail = func(old journal.Record) journal.Failure {
+			if old.State == journal.Approved {
+				return journal.Fails
+			}
+			return journal.Works
+		}
+		if code := problemCode(t, term.SaleByCard(t.Context(), money.Yuan(12345))); code != "J01" {
+			t.Error(code)
+		}
+		if s, ok := w.screen("problem"); !ok || s.Mood != keypad.Notice || len(w.paper) != 1 {
+			t.Errorf("%+v, %d slips", s, len(w.paper))
+		}
+		if slices.ContainsFunc(w.screens, func(s keypad.Screen) bool { return s.Mood == keypad.Bad || s.Mood == keypad.Doubt }) {
+			t.Errorf("%+v", w.screens)
+		}
+		w.j.Fail = nil
+		w.reopen()
+		if err := term.Settle(t.Context(), 0); err != nil || len(w.paper) != 3 || !w.paper[1].r.Duplicate || !w.paper[2].r.Duplicate {
+			t.Errorf("%v: %+v", err, w.paper)
 		}
 	})
 }
