@@ -59,7 +59,9 @@ func (m *machine) serve(ctx context.Context) error {
 				round = min(2*round, idleRoundMax)
 			}
 		default:
-			m.onKey(ctx, key)
+			if m.reopen() == nil { // there may be room since the screen was drawn; if not even that, the next round says so and ends
+				m.onKey(ctx, key)
+			}
 			round = idleRound
 		}
 	}
