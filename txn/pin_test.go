@@ -83,7 +83,8 @@ func TestOperatorCancelsPIN(t *testing.T) {
 	}
 }
 
-// Book 4, 11.1: what the cardholder reads is in the first language of the card that the terminal has; everything else is the operator's.
+// Book 4, 11.1: what the cardholder chooses from is in the first language of the card that the terminal has; everything else, the display
+// during PIN entry included, is the operator's.
 func TestCardholdersLanguage(t *testing.T) {
 	for _, c := range []struct {
 		codes []string
@@ -113,19 +114,10 @@ func TestCardholdersLanguage(t *testing.T) {
 			if len(console.menus) != 1 || console.menus[0].Lang != c.want {
 				t.Errorf("%v: menu %+v", c.codes, console.menus)
 			}
-			pins := 0
 			for _, s := range w.screens {
-				switch {
-				case s.Name == "pin":
-					if pins++; s.Lang != c.want {
-						t.Errorf("%v: the PIN is asked for in %q", c.codes, s.Lang)
-					}
-				case s.Lang != "":
+				if s.Lang != "" {
 					t.Errorf("%v: screen %q is in %q", c.codes, s.Name, s.Lang)
 				}
-			}
-			if pins < 3 { // at first, and at each key
-				t.Errorf("%d PIN screens", pins)
 			}
 			if w.paper[0].r.Lang != "zh" {
 				t.Errorf("paper in %q", w.paper[0].r.Lang)
@@ -142,29 +134,33 @@ func (p picture) Draw(r image.Rectangle, src image.Image, sp image.Point) error 
 	return nil
 }
 
-// On the display: the PIN screen for a card that prefers English is that of an English terminal, the next screen is in Chinese again.
+// On the display: the choice for a card that prefers English is that of an English terminal, the next screen is in Chinese again.
 func TestCardholdersLanguageOnTheDisplay(t *testing.T) {
-	show := func(lang keypad.Lang, prefers []string, s func(h *cardholder) keypad.Screen) string {
+	show := func(lang keypad.Lang, prefers []string, then bool) string {
 		p := picture{image.NewRGBA(image.Rect(0, 0, 480, 320))}
 		term := newWorld(nil).terminal()
-		term.Console = keypad.New(nil, p, keypad.Options{Lang: lang, Now: stamp})
+		keys := make(chan keypad.Key)
+		close(keys) // the menu is drawn, and nobody chooses
+		term.Console = keypad.New(keys, p, keypad.Options{Lang: lang, Now: stamp})
 		h := &cardholder{t: term, amount: money.Yuan(12345)}
 		h.PreferLanguages([]string{"fr"})
-		h.t.Console.Show(h.pinScreen(keypad.PINTitle, keypad.Plain, 1)) // whatever was there before
 		h.PreferLanguages(prefers)
-		h.t.Console.Show(s(h))
+		if _, err := h.Choose(t.Context(), []emv.Candidate{{Label: "DEBIT"}, {Label: "CREDIT"}}); err == nil {
+			t.Error("chosen without keys")
+		}
+		if then {
+			term.Console.Show(busy("reading", keypad.CardReading, &h.amount))
+		}
 		return string(p.Pix)
 	}
-	pin := func(h *cardholder) keypad.Screen { return h.pinScreen(keypad.PINTitle, keypad.Plain, 2) }
-	next := func(h *cardholder) keypad.Screen { return busy("reading", keypad.CardReading, &h.amount) }
 	english := []string{"en"}
-	if show(keypad.ZH, english, pin) != show(keypad.EN, nil, pin) || show(keypad.ZH, nil, pin) == show(keypad.EN, nil, pin) {
-		t.Error("the PIN screen is not in the cardholder's language")
+	if show(keypad.ZH, english, false) != show(keypad.EN, nil, false) || show(keypad.ZH, nil, false) == show(keypad.EN, nil, false) {
+		t.Error("the choice is not in the cardholder's language")
 	}
-	if show(keypad.EN, []string{"zh"}, pin) != show(keypad.ZH, nil, pin) {
-		t.Error("the PIN screen is not in Chinese on an English terminal")
+	if show(keypad.EN, []string{"zh"}, false) != show(keypad.ZH, nil, false) {
+		t.Error("the choice is not in Chinese on an English terminal")
 	}
-	if show(keypad.ZH, english, next) != show(keypad.ZH, nil, next) || show(keypad.ZH, nil, next) == show(keypad.EN, nil, next) {
+	if show(keypad.ZH, english, true) != show(keypad.ZH, nil, true) || show(keypad.ZH, nil, true) == show(keypad.EN, nil, true) {
 		t.Error("the next screen is not in the operator's language")
 	}
 }
