@@ -35,9 +35,13 @@ func (m *machine) serve(ctx context.Context) error {
 	}
 	cancel()
 	for ctx.Err() == nil {
-		if err := m.reopen(); err != nil {
-			m.log.Error().Err(err).Msg("journal cannot be opened again")
+		again, err := m.reopen()
+		if err != nil {
+			m.refuse(ctx, err)
 			return fmt.Errorf("%w: %w", journal.ErrStorage, err) // whoever starts posd starts it again
+		}
+		if again { // what could not be stored is settled at once, not at the next round
+			_ = m.lookAfter(ctx, bootPatience)
 		}
 		if err := m.term.TellOwed(ctx); err != nil { // settled in passing, before another sale
 			m.log.Warn().Err(err).Msg("telling the operator")
@@ -59,7 +63,7 @@ func (m *machine) serve(ctx context.Context) error {
 				round = min(2*round, idleRoundMax)
 			}
 		default:
-			if m.reopen() == nil { // there may be room since the screen was drawn; if not even that, the next round says so and ends
+			if _, err := m.reopen(); err == nil { // there may be room since the screen was drawn; if not even that, the next round says so and ends
 				m.onKey(ctx, key)
 			}
 			round = idleRound

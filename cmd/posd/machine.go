@@ -247,23 +247,24 @@ type configFault struct{ err error }
 
 func (e configFault) Error() string { return e.err.Error() }
 
-// reopen opens the journal again after its storage failed. The error is that of a file that cannot be opened any more.
-func (m *machine) reopen() error {
+// reopen opens the journal again after its storage failed, and tells whether it takes writes again. The error is that of a file that cannot
+// be opened any more.
+func (m *machine) reopen() (again bool, err error) {
 	if err := m.store.Healthy(); err == nil {
-		return nil
+		return false, nil
 	}
 	_ = m.store.Close() // it takes no more writes; what was acknowledged is in the file
 	store, err := openJournal(m.set.conf.Data)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.store, m.term.Journal = store, store
 	if err := store.Probe(); err != nil {
 		m.log.Warn().Err(err).Msg("storage still takes no write") // sales are refused before a card is asked for
-		return nil
+		return false, nil
 	}
 	m.log.Info().Msg("journal opened again")
-	return nil
+	return true, nil
 }
 
 func (m *machine) buildConsole(ctx context.Context, s *settings) error {
