@@ -198,8 +198,8 @@ func TestTCHash(t *testing.T) {
 	}{
 		{"the card's TDOL", "9A03", false, "C9248DCD6B5B", false},
 		{"the terminal's TDOL", "", false, "E454DBD90FF1", true},
-		{"no TDOL at all: an empty one", "", true, "DA39A3EE5E6B", true},
-		{"an empty TDOL of the card", "-", false, "DA39A3EE5E6B", false},
+		{"no TDOL at all: an empty one, and nothing to tell of", "", true, "DA39A3EE5E6B", false},
+		{"5.2: an empty TDOL of the card is none", "-", false, "E454DBD90FF1", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ch, cfg := newChip(), testConfig()

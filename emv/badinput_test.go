@@ -87,7 +87,7 @@ func TestBadInput(t *testing.T) {
 		{"EMV data: PAN of length zero", set(tagPAN, ""), ErrBadCard, ""},
 		{"EMV data: PAN absent", drop(tagPAN), ErrBadCard, ""},
 		{"EMV data: track 2 without D", set(tagTrack2, testPAN+"3012201F"), ErrBadCard, ""},
-		{"EMV data: track 2 of length zero", set(tagTrack2, ""), ErrBadCard, ""},
+		{"5.2: track 2 of length zero", set(tagTrack2, ""), nil, "0000008000"},
 		{"EMV data: CVM List of an odd length", set(tagCVMList, "0000000000000000 1F"), ErrBadCard, ""},
 		{"EMV data: CVM List of seven bytes", set(tagCVMList, "00000000000000"), ErrBadCard, ""},
 		{"EMV data: CVM List without rules", set(tagCVMList, "0000000000000000"), nil, "2000008000"},

@@ -8,6 +8,7 @@ import (
 
 // firstAC asks for the first cryptogram and turns the card's answer into an outcome (Book 3, 10.7 and 10.8; Book 4, 6.3.7).
 func (s *Session) firstAC(ctx context.Context) error {
+	s.chooseTDOL(s.cdol1)
 	request := s.analyse()
 	switch request {
 	case acAAC:

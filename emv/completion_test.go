@@ -171,9 +171,6 @@ func TestBadAnswersToTheSecondGenerateAC(t *testing.T) {
 		change   func(*chip)
 		err      error
 	}{
-		{"another ARQC", true, func(c *chip) { c.second = acARQC }, ErrBadCard},
-		{"reserved CID", true, func(c *chip) { c.second = 0xC0 }, ErrBadCard},
-		{"TC to a request for AAC", false, func(c *chip) { c.second = acTC }, ErrBadCard},
 		{"conditions not satisfied", true, func(c *chip) { c.answers["AE"] = unhex("6985") }, ErrConditionsFail},
 		{"refused", false, func(c *chip) { c.answers["AE"] = unhex("6F00") }, ErrBadCard},
 		{"an answer of one byte", true, func(c *chip) { c.answers["AE"] = unhex("90") }, ErrBadCard},
@@ -188,6 +185,35 @@ func TestBadAnswersToTheSecondGenerateAC(t *testing.T) {
 			out, err := s.Complete(t.Context(), HostAnswer{Reached: true, ARC: "00", Approved: c.approved, ICC: icc})
 			if out != Declined || !errors.Is(err, c.err) || s.Outcome() != Declined {
 				t.Errorf("outcome %d, error %v", out, err)
+			}
+		})
+	}
+}
+
+// Book 3, 9.3: an answer to the second GENERATE AC that was not asked for counts as an AAC. It is an outcome, and the scripts behind it run.
+func TestSecondCryptogramOfTheWrongKind(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		approved bool
+		cid      byte
+	}{
+		{"another ARQC", true, acARQC},
+		{"reserved", true, acMask},
+		{"TC to a request for AAC", false, acTC},
+		{"ARQC to a request for AAC", false, acARQC},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ch := newChip()
+			ch.scriptSW[0x24] = 0x9000
+			s := mustStart(t, ch)
+			ch.second = c.cid
+			out, err := s.Complete(t.Context(), HostAnswer{Reached: true, ARC: "00", Approved: c.approved, ICC: issuerScript(0x72, "01020304", "84240000")})
+			r := s.Result()
+			if out != Declined || err != nil || r.CID&acMask != acAAC || r.ApprovalLost != c.approved {
+				t.Errorf("outcome %d, error %v, CID %02X, approval lost %v", out, err, r.CID, r.ApprovalLost)
+			}
+			if hexString(r.ScriptResults) != "2001020304" {
+				t.Errorf("script results %X", r.ScriptResults)
 			}
 		})
 	}

@@ -20,10 +20,76 @@ func conforming(typ byte) Terminal {
 	return t
 }
 
+// trusting has action codes that name every failure of authentication.
+func trusting() Config {
+	cfg := testConfig()
+	for i := range cfg.Applications {
+		a := &cfg.Applications[i]
+		for _, b := range []bit{tvrODANotPerformed, tvrSDAFailed, tvrDDAFailed, tvrCDAFailed, tvrXDAFailed, tvrECCKeyFailed, tvrCAMissing} {
+			b.set(a.TACOnline[:])
+			b.set(a.TACDefault[:])
+		}
+	}
+	return cfg
+}
+
+// Book 3, 10.7: what the action codes of a terminal that can approve offline must name, or a card that anybody can make is approved.
+func TestActionCodesNameFailedAuthentication(t *testing.T) {
+	without := func(b bit, online, dflt bool) Config {
+		cfg := trusting()
+		cfg.Terminal = conforming(0x22)
+		cfg.Terminal.Capabilities[2] = 0xCC
+		if a := &cfg.Applications[0]; true {
+			if online {
+				b.clear(a.TACOnline[:])
+			}
+			if dflt {
+				b.clear(a.TACDefault[:])
+			}
+		}
+		return cfg
+	}
+	for _, b := range []bit{tvrODANotPerformed, tvrSDAFailed, tvrDDAFailed, tvrCDAFailed, tvrXDAFailed, tvrECCKeyFailed, tvrCAMissing} {
+		for _, c := range []struct {
+			name         string
+			online, dflt bool
+			change       func(*Config)
+			key          string // "" when that is well
+		}{
+			{"online", true, false, nil, "tac_online"},
+			{"default", false, true, nil, "tac_default"},
+			{"named for denial instead", true, true, func(c *Config) { b.set(c.Applications[0].TACDenial[:]) }, ""},
+			{"online-only terminal", true, true, func(c *Config) { c.Terminal = conforming(0x21) }, ""},
+			{"offline-only terminal, online", true, false, func(c *Config) {
+				c.Terminal = conforming(0x23)
+			}, ""},
+			{"offline-only for this application, default", false, true, func(c *Config) {
+				c.Applications[0].TerminalType, c.Applications[0].Capabilities = 0x23, [3]byte{0xE0, 0xA8, 0xCC}
+			}, "tac_default"},
+		} {
+			cfg := without(b, c.online, c.dflt)
+			if c.change != nil {
+				c.change(&cfg)
+			}
+			err := cfg.Conforms()
+			var pe *ParameterError
+			if errors.As(err, &pe) != (c.key != "") || pe != nil && pe.Key != c.key {
+				t.Errorf("byte %d bit %d, %s: %v", b.octet, b.bit, c.name, err)
+			}
+		}
+	}
+	// A method that the terminal does not perform cannot fail.
+	cfg := without(tvrCDAFailed, true, true)
+	cfg.Terminal.Capabilities[2] = 0xC0
+	if err := cfg.Conforms(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Book 4, A1 (table 24): the fifteen types, and no other byte.
 func TestTerminalTypes(t *testing.T) {
 	for typ := range 256 {
-		cfg := testConfig()
+		cfg := trusting()
 		cfg.Terminal = conforming(byte(typ))
 		want := slices.Contains(terminalTypes, byte(typ))
 		if err := cfg.Check(); (err == nil) != want {
@@ -82,7 +148,7 @@ func TestConformance(t *testing.T) {
 		{"Book 3, 10.7: the same where it means nothing", 0x22, func(t *Terminal) { t.OnlineOnlyDefault = true }, "online_only_default_codes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := testConfig()
+			cfg := trusting()
 			cfg.Terminal = conforming(c.typ)
 			if err := cfg.Conforms(); err != nil {
 				t.Fatal(err)
@@ -133,7 +199,7 @@ func TestTransactionTypesAgainstCapabilities(t *testing.T) {
 		{"refunds need no bit", "0000F0B001", TypeRefund, true},
 	} {
 		t.Run("Book 4, A3: "+c.name, func(t *testing.T) {
-			cfg := testConfig()
+			cfg := trusting()
 			cfg.Terminal.Additional = [5]byte(unhex(c.add))
 			cfg.Applications[0].Types = []byte{c.typ}
 			err := cfg.Conforms()

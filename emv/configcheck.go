@@ -170,6 +170,9 @@ func (c *Config) conforms() *ParameterError {
 			}
 			return at(key, why)
 		}
+		if key, why := a.trusts(&t); why != "" {
+			return at(key, why)
+		}
 		for _, typ := range a.Types {
 			if why := t.offers(typ); why != "" {
 				return at("transaction_types", why)
@@ -177,6 +180,39 @@ func (c *Config) conforms() *ParameterError {
 		}
 	}
 	return nil
+}
+
+// trusts tells which action code of a terminal that may approve offline does not name the failure of an authentication that it performs:
+// a card that anybody can make would be approved (Book 3, 10.7, on what the TACs should name at least).
+func (a *Application) trusts(t *Terminal) (key, why string) {
+	d, caps := t.Type&0x0F, t.Capabilities[:]
+	if d == 1 || d == 4 {
+		return "", "" // the issuer looks at each
+	}
+	for _, f := range []struct {
+		can  bool
+		bit  bit
+		name string
+	}{
+		{true, tvrODANotPerformed, "authentication was not performed"},
+		{capSDA.in(caps), tvrSDAFailed, "SDA failed"},
+		{capDDA.in(caps), tvrDDAFailed, "DDA failed"},
+		{capCDA.in(caps), tvrCDAFailed, "CDA failed"},
+		{capXDA.in(caps), tvrXDAFailed, "XDA signature failed"},
+		{capXDA.in(caps), tvrECCKeyFailed, "ECC key recovery failed"},
+		{capXDA.in(caps), tvrCAMissing, "CA ECC key missing"},
+	} {
+		for _, c := range []struct {
+			key  string
+			code [5]byte
+		}{{"tac_online", a.TACOnline}, {"tac_default", a.TACDefault}} {
+			offlineOnly := d == 3 || d == 6
+			if f.can && !f.bit.in(c.code[:]) && !(offlineOnly && c.key == "tac_online") && !f.bit.in(a.TACDenial[:]) {
+				return c.key, fmt.Sprintf("lacks %q (byte %d, bit %d), and the terminal can approve offline (Book 3, 10.7)", f.name, f.bit.octet, f.bit.bit)
+			}
+		}
+	}
+	return "", ""
 }
 
 // offers tells why a terminal cannot have a transaction type, "" when it can. Types that have no bit in the additional capabilities,

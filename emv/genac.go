@@ -33,12 +33,8 @@ func (s *Session) generateAC(ctx context.Context, step string, request byte, dol
 		return 0, false, err
 	}
 	kind := a.cid & acMask
-	switch {
-	case kind == acMask:
-		return 0, false, badCard(step, "CID %02X is reserved", a.cid)
-	case second && kind == acARQC:
-		return 0, false, badCard(step, "the card asks for a second authorisation")
-	case strength(kind) > strength(request):
+	wrong := kind == acMask || second && kind == acARQC || strength(kind) > strength(request)
+	if wrong && !second {
 		return 0, false, badCard(step, "the card answers %02X to a request for %02X", a.cid, request)
 	}
 	s.icc.Set(tagATC, a.atc)
@@ -46,8 +42,11 @@ func (s *Session) generateAC(ctx context.Context, step string, request byte, dol
 		s.icc.Set(tagIAD, a.iad)
 	}
 	tsiCardRisk.set(s.tsi[:]) // 10.8: the card has analysed
-	ac, cid, bad := s.checkSignature(&a, p1, data, second)
-	if ac == nil && !bad {
+	var ac []byte
+	var bad bool
+	if wrong {
+		ac, cid = a.ac, a.cid&^acMask // 9.3: all is over by now, and whatever the card has answered counts as an AAC
+	} else if ac, cid, bad = s.checkSignature(&a, p1, data, second); ac == nil && !bad {
 		return 0, false, badCard(step, "no cryptogram")
 	}
 	s.icc.Set(tagCID, []byte{cid})
@@ -104,8 +103,8 @@ func parseAC(step string, r []byte) (a acAnswer, err error) {
 	hasCID := false
 	d := tlv.NewDecoder(o.Value)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
-		if o.Tag.Constructed() {
-			continue
+		if o.Tag.Constructed() || len(o.Value) == 0 {
+			continue // 5.2: without a value it is not there
 		}
 		if !seen.Add(o.Tag, nil) {
 			return a, badCard(step, "%s comes twice", o.Tag)
@@ -143,15 +142,23 @@ func parseAC(step string, r []byte) (a acAnswer, err error) {
 	return a, nil
 }
 
-// hashTC computes the TC hash value 98 where the list asks for it (Book 3, 9.2.2). The default TDOL is used, and the TVR says so,
-// when the card has none; a terminal without one uses an empty list.
+// chooseTDOL notes in the TVR that the terminal's TDOL is used: when a list asks for the TC hash value 98, the card has no TDOL and the
+// terminal has one (Book 3, 9.2.2). It goes before the action analysis, whose codes may name the bit.
+func (s *Session) chooseTDOL(dol tlv.DOL) {
+	if dol.Has(tagTCHash) && !s.icc.Has(tagTDOL) && s.app.TDOL != nil {
+		tvrDefaultTDOL.set(s.tvr[:])
+	}
+}
+
+// hashTC computes the TC hash value 98 where the list asks for it (Book 3, 9.2.2): by the card's TDOL, else by the terminal's, else by an
+// empty one.
 func (s *Session) hashTC(dol tlv.DOL) {
 	if !dol.Has(tagTCHash) {
 		return
 	}
+	s.chooseTDOL(dol)
 	tdol := s.tdol
 	if !s.icc.Has(tagTDOL) {
-		tvrDefaultTDOL.set(s.tvr[:])
 		tdol, _ = tlv.ParseDOL(s.app.TDOL) // checked with the parameters
 	}
 	// A TDOL feeds a hash, not a command: the only bound is that of the list itself.

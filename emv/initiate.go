@@ -69,6 +69,9 @@ func (s *Session) initiate(ctx context.Context) (again bool, err error) {
 func (s *Session) take(step string, template []byte, from ...place) error {
 	d := tlv.NewDecoder(template)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
+		if len(o.Value) == 0 {
+			continue // 5.2: as if it were not there
+		}
 		if slices.Contains(from, placeOf(o.Tag)) && !s.icc.Add(o.Tag, o.Value) {
 			return badCard(step, "%s comes twice", o.Tag)
 		}

@@ -105,7 +105,7 @@ func TestODAClauses(t *testing.T) {
 		{"5.3 CA key not known", with(aipForSDA, set(tagCAIndex, "77")), odaSDAFailed, true},
 		{"5.3 step 1 certificate a byte short", with(aipForSDA, set(tagIssuerCert, strings.Repeat("55", 247))), odaSDAFailed, true},
 		{"5.3 step 1 certificate a byte long", with(aipForSDA, names("ca1152", "issuer1024", ""), set(tagIssuerCert, strings.Repeat("55", 145))), odaSDAFailed, true},
-		{"5.3 step 1 empty certificate", with(aipForSDA, set(tagIssuerCert, "")), odaSDAFailed, true},
+		{"5.3 step 1 empty certificate", with(aipForSDA, set(tagIssuerCert, "")), odaSDAFailed | odaDataMissing, true},
 		{"5.3 certificate not below the modulus", with(aipForSDA, set(tagIssuerCert, strings.Repeat("FF", 248))), odaSDAFailed, true},
 		{"5.3 step 2 trailer", with(aipForSDA, wreck("issuer", flip(-1))), odaSDAFailed, true},
 		{"5.3 step 3 header", with(aipForSDA, wreck("issuer", flip(0))), odaSDAFailed, true},

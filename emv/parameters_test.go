@@ -37,7 +37,7 @@ func TestShippedParameters(t *testing.T) {
 
 const minimal = `[terminal]
 country = 156
-type = "22"
+type = "21"
 capabilities = "E068C8"
 additional_capabilities = "6000F0B001"
 `
@@ -61,7 +61,7 @@ func TestParameterErrors(t *testing.T) {
 		{"a string where a number belongs", strings.Replace(minimal, "156", "\"156\"", 1), "line 2"},
 		{"country beyond sixteen bits", strings.Replace(minimal, "156", "65692", 1), "terminal.country"},
 		{"country of four digits", strings.Replace(minimal, "156", "1560", 1), "terminal.country"},
-		{"terminal type that is none", strings.Replace(minimal, "\"22\"", "\"27\"", 1), "terminal.type"},
+		{"terminal type that is none", strings.Replace(minimal, "\"21\"", "\"27\"", 1), "terminal.type"},
 		{"no terminal", oneApp, "terminal.type"},
 		{"IFD serial of five characters", minimal + "ifd_serial = \"12345\"\n", "terminal.ifd_serial"},
 		{"category with letters", minimal + "category = \"54AB\"\n", "terminal.category"},

@@ -110,14 +110,16 @@ func (s *Session) checkVelocity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if atc < 0 || last < 0 || atc <= last {
+	switch {
+	case atc < 0 || last < 0:
+		tvrDataMissing.set(s.tvr[:]) // 7.5, table 35
+		fallthrough
+	case atc <= last:
 		tvrLowerLimit.set(s.tvr[:])
 		tvrUpperLimit.set(s.tvr[:])
-	} else {
-		if atc-last > int(lower[0]) {
-			tvrLowerLimit.set(s.tvr[:])
-		}
-		if atc-last > int(upper[0]) {
+	case atc-last > int(lower[0]):
+		tvrLowerLimit.set(s.tvr[:])
+		if atc-last > int(upper[0]) { // looked at only when the lower one is exceeded
 			tvrUpperLimit.set(s.tvr[:])
 		}
 	}

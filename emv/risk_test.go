@@ -194,6 +194,8 @@ func TestVelocityClauses(t *testing.T) {
 		{"10.6.3 above the lower limit", "03", "05", "000A", "0006", lower, false},
 		{"10.6.3 at the upper limit", "03", "05", "000A", "0005", lower, false},
 		{"10.6.3 above both", "03", "05", "000A", "0004", lower | upper, false},
+		{"10.6.3 above an upper limit that is below the lower one", "0A", "05", "0008", "0001", 0, false},
+		{"10.6.3 above both, the upper one below the lower", "0A", "05", "000C", "0001", lower | upper, false},
 		{"10.6.3 new card", "03", "05", "0001", "0000", 0, true},
 		{"10.6.3 new card above the limits", "03", "05", "0009", "0000", lower | upper, true},
 		{"10.6.3 counter not above the last online one", "03", "05", "0005", "0005", lower | upper, false},
@@ -226,6 +228,10 @@ func TestVelocityClauses(t *testing.T) {
 			}
 			if s.tvr[3] != c.tvr4 || tvrNewCard.in(s.tvr[:]) != c.newCard {
 				t.Errorf("TVR %X; want byte 4 %02X, new card %v", s.tvr, c.tvr4, c.newCard)
+			}
+			// 7.5, table 35: counters that are needed and do not come.
+			if missing := c.lower != "" && c.upper != "" && (len(c.atc) != 4 || len(c.last) != 4); tvrDataMissing.in(s.tvr[:]) != missing {
+				t.Errorf("TVR %X; ICC data missing should be %v", s.tvr, missing)
 			}
 		})
 	}

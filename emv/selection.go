@@ -75,8 +75,8 @@ func (s *Session) tryAIDs(ctx context.Context, sel *selection) error {
 			if err != nil {
 				return err
 			}
-			if sw == swNotSupported && !next {
-				return &Error{Step: StepSelection, SW: sw, Err: ErrCardBlocked} // step 2
+			if sw == swNotSupported && i == 0 && !next {
+				return &Error{Step: StepSelection, SW: sw, Err: ErrCardBlocked} // step 2 is for the first AID; step 5 leads to step 3
 			}
 			if sw != swOK && sw != swInvalidated {
 				break // step 3: not on this card, no further occurrence, or nothing that the book knows

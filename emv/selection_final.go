@@ -151,7 +151,7 @@ func (s *Session) adopt(c candidate, f fci) {
 	s.icc.Add(tagDFName, f.name)
 	d := tlv.NewDecoder(f.prop)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
-		if placeOf(o.Tag) == inFCI {
+		if placeOf(o.Tag) == inFCI && len(o.Value) > 0 { // Book 3, 5.2
 			s.icc.Add(o.Tag, o.Value)
 		}
 	}

@@ -42,15 +42,15 @@ type directoryWalk struct {
 	records int
 }
 
-// open selects a DDF. nil when it is not there, blocked, or its FCI cannot be used; the error of a blocked card.
+// open selects a DDF. nil when it is not there, blocked, or its FCI cannot be used; an error when SELECT of the first one says that the card is blocked.
 func (w *directoryWalk) open(ctx context.Context, name []byte) (*directory, error) {
 	w.seen = append(w.seen, name)
 	b, sw, err := w.s.selectFile(ctx, name, false)
 	switch {
 	case err != nil:
 		return nil, err
-	case sw == swNotSupported:
-		return nil, &Error{Step: StepSelection, SW: sw, Err: ErrCardBlocked}
+	case sw == swNotSupported && len(w.seen) == 1:
+		return nil, &Error{Step: StepSelection, SW: sw, Err: ErrCardBlocked} // 12.3.2, step 1: of the PSE itself
 	case sw != swOK:
 		return nil, nil // 6A82: not there; 6283: blocked
 	}

@@ -97,9 +97,9 @@ func TestDirectoriesBelowThePSE(t *testing.T) {
 		{"a DDF name of seventeen bytes is passed over", [][2]string{
 			ddfOf(pse, 1, ""), recordOf(1, 1, ddfEntry(strings.Repeat("D1", 17)), adfEntry(testAID, "ONE")), noRecord(1, 2),
 		}, testAID + " ONE", nil},
-		{"11.3.5: 6A81 at a DDF is a blocked card", [][2]string{
-			ddfOf(pse, 1, ""), recordOf(1, 1, ddfEntry(a)), noRecord(1, 2), {selectOf(a), "6A81"},
-		}, "", ErrCardBlocked},
+		{"12.3.2: 6A81 at a DDF says nothing of the card", [][2]string{
+			ddfOf(pse, 1, ""), recordOf(1, 1, adfEntry(testAID, "ONE"), ddfEntry(a)), noRecord(1, 2), {selectOf(a), "6A81"},
+		}, testAID + " ONE", nil},
 		{"12.3.2: nothing in any directory leads to the list of AIDs", [][2]string{
 			ddfOf(pse, 1, ""), recordOf(1, 1, ddfEntry(a)), noRecord(1, 2),
 			ddfOf(a, 1, ""), noRecord(1, 1),

@@ -207,6 +207,20 @@ func TestExactOnlyApplicationIsNotFoundByPartOfItsName(t *testing.T) {
 	}
 }
 
+// Book 1, 12.3.3: step 2 is for the first AID alone; step 5 leads to step 3, where 6A81 is a status as any other.
+func TestFunctionNotSupportedForALaterAID(t *testing.T) {
+	cfg := testConfig()
+	visa := cfg.Applications[0]
+	visa.AID = unhex("A0000000031010")
+	cfg.Applications = append(cfg.Applications, visa)
+	card := script(t, [2]string{selPSE, "6A82"}, [2]string{selUP, fciOf("A000000333010101", "500141")}, [2]string{"00A4040007A000000003101000", "6A81"})
+	sel, err := session(t, cfg, card, &person{}).buildCandidates(t.Context())
+	card.done()
+	if err != nil || names(sel) != "A000000333010101 A" {
+		t.Errorf("%s, %v", names(sel), err)
+	}
+}
+
 func TestTheLongestAIDDescribesAnApplication(t *testing.T) {
 	cfg := testConfig()
 	general := cfg.Applications[0]

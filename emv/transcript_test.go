@@ -143,9 +143,9 @@ func TestConversations(t *testing.T) {
 			[][2]string{
 				{"80CA9F36 00", "6A88"},
 				{"80CA9F13 00", "6A88"},
-				{gac1("80", "8000006000"), "800B 00" + rest},
+				{gac1("80", "A000006000"), "800B 00" + rest},
 			},
-			Declined, Declined, "8000006000", "2800", "",
+			Declined, Declined, "A000006000", "2800", "",
 		},
 		{
 			"Book 3, 10.6.3: one limit alone: no GET DATA", "0800", "9F2301 05", offlineTill,

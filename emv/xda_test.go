@@ -239,7 +239,7 @@ func TestXDAClauses(t *testing.T) {
 		// Issuer certificate (12.3).
 		{"12.3: missing", newXDAChip(func(c *xdaChip) { c.dropCert[tagIssuerCert] = true }), xdaBadKeyDat},
 		{"12.3 step 1: 20 bytes", newXDAChip(spoil(tagIssuerCert, func(b []byte) []byte { return b[:20] })), xdaBadKey},
-		{"12.3 step 1: empty", newXDAChip(spoil(tagIssuerCert, func([]byte) []byte { return nil })), xdaBadKey},
+		{"12.3 step 1: empty", newXDAChip(spoil(tagIssuerCert, func([]byte) []byte { return nil })), xdaBadKeyDat},
 		{"12.3 step 2: format 02", newXDAChip(put(0, 0x02)), xdaBadKey},
 		{"12.3 step 2: format 14", newXDAChip(put(0, 0x14)), xdaBadKey},
 		{"12.3 step 3: encoding 01", newXDAChip(put(1, 0x01)), xdaBadKey},
