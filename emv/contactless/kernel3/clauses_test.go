@@ -39,7 +39,10 @@ func TestInitiateClauses(t *testing.T) {
 }
 
 func TestRecordClauses(t *testing.T) {
-	afl := func(s string) func(*try) { return set(tagAFL, s) }
+	// Every record that is asked for is there: what is refused is the AFL.
+	afl := func(s string) func(*try) {
+		return with(set(tagAFL, s), func(y *try) { y.answer[0xB2] = sw(obj(tagRecord), swOK) })
+	}
 	runClauses(t, []clause{
 		{"5.3: no AFL, nothing is read", func(y *try) { y.afl = false }, onlineNoCVM},
 		{"5.3: an empty AFL is none", afl(""), onlineNoCVM},
@@ -49,8 +52,12 @@ func TestRecordClauses(t *testing.T) {
 		{"5.3: record 0", afl("08000100"), endApplication},
 		{"5.3: last record before the first", afl("08020100"), endApplication},
 		{"5.3: more signed records than records", afl("08010102"), endApplication},
+		{"5.3: 64 records", afl("08014000"), onlineNoCVM},
 		{"5.3: more than 64 records", afl("08014100"), endApplication},
-		{"5.3: a record that is not there", afl("08010200"), endApplication},
+		{"5.3: more than 64 records in two entries", afl("08014000 10010100"), endApplication},
+		{"5.3: a record that is not there", set(tagAFL, "08010200"), endApplication},
+		{"5.3: a record with a warning", func(y *try) { y.answer[0xB2] = sw(obj(tagRecord), 0x6281) }, endApplication},
+		{"5.3: a record with status 9001", func(y *try) { y.answer[0xB2] = sw(obj(tagRecord), 0x9001) }, endApplication},
 		{"5.3: a status other than 9000", func(y *try) { y.recSW = 0x6A83 }, endApplication},
 		{"5.3: a record without template 70", func(y *try) { y.rec2 = obj(0x71, "5F200141") }, endApplication},
 		{"5.3: a broken record", func(y *try) { y.rec2 = unhex("70055F2004") }, endApplication},
@@ -65,6 +72,7 @@ func TestRecordClauses(t *testing.T) {
 		{"5.4.2.2: an object of the FCI again", func(y *try) { y.more = obj(tagPDOL, testPDOL) }, endApplication},
 		{"5.4.2.2: unknown objects twice", func(y *try) { y.more = unhex("DF500101DF500102") }, endApplication},
 		{"5.4.2.2: the terminal's own amount from a card is passed over", set(tagAmount, "000000000001"), onlineNoCVM},
+		{"5.4.2.2: an object of the terminal twice is passed over twice", func(y *try) { y.more = unhex("9F0200 9F0200") }, onlineNoCVM},
 		{"5.4.2.2: a template in the answer is passed over", func(y *try) { y.more = unhex("E1049F360201") }, onlineNoCVM},
 	})
 }
@@ -241,6 +249,7 @@ func TestCVMClauses(t *testing.T) {
 		{"5.7.1.2: verified on the phone, the copy fits", ctq("0080"), onlineCDCVM},
 		{"5.7.1.2: verified on the phone, TC", with(tc, ctq("0080")), approvedCDCVM},
 		{"5.7.1.2: verified on the phone, another copy", with(ctq("0080"), set(tagCARD, "01112233440000")), declined},
+		{"5.7.1.2: verified on the phone, the copy's first byte differs", with(ctq("0080"), set(tagCARD, "01112233448080")), declined},
 		{"5.7.1.2: verified on the phone, 9F69 without a copy", with(ctq("0080"), set(tagCARD, "0111223344")), declined},
 		{"5.7.1.2: verified on the phone, no 9F69, ARQC", with(ctq("0080"), drop(tagCARD)), onlineCDCVM},
 		{"5.7.1.2: verified on the phone, no 9F69, TC that goes online", with(tc, ctq("0080"), drop(tagCARD), ttq("3680C000")), declined},

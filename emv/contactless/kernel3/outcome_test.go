@@ -40,7 +40,10 @@ func TestPDOLObjects(t *testing.T) {
 		y.a.Combination.Data = map[uint32][]byte{0x9F33: unhex("E00800"), 0x9F1B: unhex("00000064"), 0x57: unhex("47")}
 		y.a.Combination.App.Version = [2]byte{0x00, 0x8C}
 	})
-	y.run(t)
+	o := y.run(t)
+	if v, _ := o.Objects.Get(tagTrack2); len(v) != 17 {
+		t.Error("the reader's data hide an object of the card")
+	}
 	want := "3600C000 E00800 22 0000000000 5411 000012345678 53484F50 A0000000031010 150926 00000007 07 02 00000064 008C 5649"
 	if !bytes.Equal(y.pdolGot, unhex(want)) {
 		t.Errorf("%X, want %s", y.pdolGot, want)
@@ -218,7 +221,7 @@ func TestBalance(t *testing.T) {
 
 // The data objects of an outcome: the terminal's hide the card's, and the type of the cryptogram is there even where the card left it out.
 func TestObjects(t *testing.T) {
-	y := newTry(tc, set(tagAmount, "000000000001"), func(y *try) { y.cid, y.iad = -1, "06010A03901000" })
+	y := newTry(tc, set(tagAmount, "000000000001"), func(y *try) { y.more = unhex("9F34031F0302") }, func(y *try) { y.cid, y.iad = -1, "06010A03901000" })
 	o := y.run(t)
 	for tag, want := range map[tlv.Tag]string{
 		tagAmount: "000000012345", tagCID: "40", tagTTQ: "3600C000", tagPAN: testPAN, tagICCDynamic: "0123", tagTVR: "0000000000", 0x50: "56495341",
@@ -226,6 +229,9 @@ func TestObjects(t *testing.T) {
 		if v, ok := o.Objects.Get(tag); !ok || !bytes.Equal(v, unhex(want)) {
 			t.Errorf("%s: %X, want %s", tag, v, want)
 		}
+	}
+	if _, ok := o.Objects.Get(0x9F34); ok {
+		t.Error("a card gave an object of the terminal")
 	}
 	if _, ok := o.Objects.Get(0xDF7F); ok {
 		t.Error("an object that is nowhere was found")
