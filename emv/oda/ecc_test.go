@@ -51,11 +51,6 @@ func (s *ecSigner) x() []byte {
 	return x.FillBytes(make([]byte, s.u.field))
 }
 
-func (s *ecSigner) xy() []byte {
-	x, y := s.point(s.d)
-	return append(x.FillBytes(make([]byte, s.u.field)), y.FillBytes(make([]byte, s.u.field))...)
-}
-
 // fixedECSigner is a key pair that is the same in every run: fuzzing needs signatures that do not change.
 func fixedECSigner(u *ecSuite, name string) *ecSigner {
 	d := new(big.Int).SetBytes(ecSHA512.sum([]byte(name)))
