@@ -34,6 +34,11 @@ func TestInitiateClauses(t *testing.T) {
 		{"5.2.1: a PDOL cut off", func(y *try) { y.pdol = "9F66049F" }, endApplication},
 		{"5.2.1: a PDOL that asks for more than a command holds", func(y *try) { y.pdol = "9F66049F02FF" }, endApplication},
 		{"5.2.1: objects that are not known are zeros", func(y *try) { y.pdol = "9F6604DF0104" }, onlineNoCVM},
+		{"5.2.1: transaction data in the FCI are not transaction data", func(y *try) {
+			y.fciMore = unhex("9F6C0100 9F6E0201FF 820120 9F69020100 9F360101 940108 9F270100")
+		}, onlineNoCVM},
+		{"5.2.1: short qualifiers in the FCI are none", with(ctq(""), func(y *try) { y.fciMore = unhex("9F6C0100 9F6E0201FF") }), onlineNoCVM},
+		{"5.2.1: transaction data in the FCI do not stand in for missing ones", with(drop(tagATC), func(y *try) { y.fciMore = unhex("9F36020123") }), endApplication},
 		{"5.2.1: a PDOL of 128 bytes", func(y *try) { y.pdol = "9F6604DF017C" }, onlineNoCVM},
 	})
 }

@@ -51,6 +51,9 @@ func FuzzTap(f *testing.F) {
 		f.Add(y.a.FCI, record(y), byte(0))
 		f.Add(y.a.FCI, record(newTry(c)), byte(typeCash))
 	}
+	y := newTry(tc)
+	y.fciMore = unhex("9F6C0100 9F6E0201FF 820120 9F69020100 9F360101 8F00 940108")
+	f.Add(y.fci(), record(y), byte(0))
 	f.Fuzz(func(t *testing.T, fci, answers []byte, kind byte) {
 		y := newTry(typ(kind>>4%10<<4|kind&0x0F%10), cashCheck, cashbackCheck, func(y *try) { y.cfg.Balance = true })
 		y.a.FCI = fci

@@ -24,7 +24,8 @@ func (t *tap) takeFCI() bool {
 		}
 		d := tlv.NewDecoder(level)
 		for o, more := d.Next(); more; o, more = d.Next() {
-			if !o.Tag.Constructed() && !ofTerminal(o.Tag) {
+			// What belongs to a transaction has no place here: it counts only where it comes with the cryptogram.
+			if _, ofTransaction := fixed[o.Tag]; !ofTransaction && !o.Tag.Constructed() && !ofTerminal(o.Tag) {
 				t.icc.Add(o.Tag, o.Value)
 			}
 		}

@@ -133,11 +133,11 @@ const (
 	typeRefund       = 0x20
 )
 
-// fixed are the lengths of objects whose bytes the kernel looks at: from, to.
+// fixed are the objects of a transaction whose bytes the kernel looks at, with their lengths: from, to.
 var fixed = map[tlv.Tag][2]int{
 	tagTrack2: {8, 19}, tagPAN: {4, 10}, tagAIP: {2, 2}, tagAC: {8, 8}, tagCID: {1, 1}, tagATC: {2, 2}, tagIAD: {1, 32},
 	tagExpiry: {3, 3}, tagIssuerCountry: {2, 2}, tagPSN: {1, 1}, tagAUC: {2, 2}, tagCTQ: {2, 2}, tagCARD: {5, 16}, tagBalance: {6, 6},
-	tagFormFactor: {4, 32}, tagCAIndex: {1, 1}, tagCustomer: {1, 32}, tagPAR: {29, 29},
+	tagFormFactor: {4, 32}, tagCAIndex: {1, 1}, tagCustomer: {1, 32}, tagPAR: {29, 29}, tagAFL: {4, 252},
 }
 
 // ofTerminal tells which objects only the terminal or the issuer may give: from a card they are passed over.
