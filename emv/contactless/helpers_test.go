@@ -271,7 +271,6 @@ func visaCard() *chip {
 	}
 }
 
-
 // cardOf is a card with these directory entries, and an application for each name.
 func cardOf(entries [][]byte, aids ...string) *chip {
 	c := &chip{ppse: ppseOf(entries...), files: map[string][]byte{}, sws: map[string]uint16{}}

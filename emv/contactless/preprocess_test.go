@@ -109,22 +109,26 @@ func TestPreprocessingDecides(t *testing.T) {
 		{
 			"3.1.1.13: no combination is allowed: TRY ANOTHER INTERFACE, 18, and the field stays dark",
 			func(d *desk) { allLimits(d, Limits{Transaction: limit(12345)}) },
-			TryAnotherInterface, []string{"show 18/5"},
+			TryAnotherInterface,
+			[]string{"show 18/5"},
 		},
 		{
 			"3.1.1.13: no combination for the transaction type",
 			func(d *desk) { d.tx.Type = 0x20 },
-			TryAnotherInterface, []string{"show 18/5"},
+			TryAnotherInterface,
+			[]string{"show 18/5"},
 		},
 		{
 			"3.1.1.13: zero nowhere allowed",
 			func(d *desk) { d.tx.Amount.Minor = 0; allLimits(d, Limits{ZeroAllowed: yes(false)}) },
-			TryAnotherInterface, []string{"show 18/5"},
+			TryAnotherInterface,
+			[]string{"show 18/5"},
 		},
 		{
 			"3.1.1.13 and 3.3.2.5: one combination is not allowed, the card's other one is taken",
 			func(d *desk) { d.cfg.Combinations[0].Limits = oneType(Limits{Transaction: limit(100)}) },
-			Approved, []string{"show 15/2", "card", "PPSE", "select " + unionPay, "kernel 7 Start A", "show 17/4", "off"},
+			Approved,
+			[]string{"show 15/2", "card", "PPSE", "select " + unionPay, "kernel 7 Start A", "show 17/4", "off"},
 		},
 		{
 			"3.1: limits are those of the transaction type",
@@ -133,12 +137,14 @@ func TestPreprocessingDecides(t *testing.T) {
 				d.cfg.Combinations[0].Limits = map[byte]Limits{0x00: {}, 0x20: {Transaction: limit(1)}}
 				d.cfg.Combinations[2].Limits = map[byte]Limits{0x00: {Transaction: limit(1)}, 0x20: {}}
 			},
-			Approved, []string{"show 15/2", "card", "PPSE", "select " + unionPay, "kernel 7 Start A", "show 17/4", "off"},
+			Approved,
+			[]string{"show 15/2", "card", "PPSE", "select " + unionPay, "kernel 7 Start A", "show 17/4", "off"},
 		},
 		{
 			"Book A, 8.1.1.6: Autorun begins at Start B, no limit is tested",
 			func(d *desk) { d.tx.Autorun = true; allLimits(d, Limits{Transaction: limit(1)}) },
-			Approved, []string{"show 15/2", "card", "PPSE", "select " + visa, "kernel 3 Start B", "show 17/4", "off"},
+			Approved,
+			[]string{"show 15/2", "card", "PPSE", "select " + visa, "kernel 3 Start B", "show 17/4", "off"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

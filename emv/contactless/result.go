@@ -1,6 +1,7 @@
 package contactless
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -124,8 +125,19 @@ func (s *session) label(r Result) string {
 	return labelOf(label, preferred, table, r.Combination, s.ep.cfg.Terminal)
 }
 
+// templateFF is the template FF8105 that kernel 2 calls its data record. Its first byte is padding to the coding of the contact books, so that
+// the decoder cannot see it.
+var templateFF = []byte{0xFF, 0x81, 0x05}
+
 // takeRecord reads the kernel's data record: objects, or templates with objects in them.
 func (r *Result) takeRecord(b []byte, depth int) error {
+	if rest, ok := bytes.CutPrefix(b, templateFF); ok && depth == 0 {
+		o, err := tlv.One(append([]byte{0x70}, rest...))
+		if err != nil {
+			return err
+		}
+		b = o.Value
+	}
 	d := tlv.NewDecoder(b)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
 		r.rec.Add(o.Tag, o.Value)
