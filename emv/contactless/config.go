@@ -60,7 +60,7 @@ func (c *Config) check() *emv.ParameterError {
 	case c.Restarts < 0 || c.Restarts > maxRestarts:
 		return entry("restarts", fmt.Sprintf("is not between 1 and %d", maxRestarts))
 	case c.UpdateWait != 0 && (c.UpdateWait < minUpdateWait || c.UpdateWait > maxUpdateWait):
-		return entry("update_wait", fmt.Sprintf("is not between %v and %v", minUpdateWait, maxUpdateWait))
+		return ofUpdateWait()
 	case len(c.Combinations) > maxCombinations:
 		return &emv.ParameterError{Table: tableCombination, Index: maxCombinations + 1, Reason: fmt.Sprintf("%d combinations, at most %d", len(c.Combinations), maxCombinations)}
 	}
@@ -87,6 +87,10 @@ func (c *Config) check() *emv.ParameterError {
 		}
 	}
 	return nil
+}
+
+func ofUpdateWait() *emv.ParameterError {
+	return &emv.ParameterError{Table: tableEntryPoint, Key: "update_wait", Reason: fmt.Sprintf("is not between %v and %v", minUpdateWait, maxUpdateWait)}
 }
 
 func ofCombination(i int, c *Combination, key, why string) *emv.ParameterError {

@@ -55,6 +55,10 @@ func LoadParameters(r io.Reader, contact emv.Config) (Config, error) {
 	if err := d.Decode(&f); err != nil {
 		return Config{}, describeTOML(err)
 	}
+	wrong := func(e *emv.ParameterError) (Config, error) { return Config{}, locate(e, b) }
+	if w := f.EntryPoint.UpdateWait; w < 0 || w > int(maxUpdateWait/time.Second) {
+		return wrong(ofUpdateWait())
+	}
 	cfg := Config{
 		Terminal:   contact.Terminal,
 		CAKeys:     contact.CAKeys,
@@ -62,7 +66,6 @@ func LoadParameters(r io.Reader, contact emv.Config) (Config, error) {
 		Restarts:   f.EntryPoint.Restarts,
 		UpdateWait: time.Duration(f.EntryPoint.UpdateWait) * time.Second,
 	}
-	wrong := func(e *emv.ParameterError) (Config, error) { return Config{}, locate(e, b) }
 	switch f.EntryPoint.Choice {
 	case "", "priority":
 	case "cardholder":
@@ -123,7 +126,7 @@ type parameterFile struct {
 	EntryPoint struct {
 		Choice     string `toml:"choice"`
 		Restarts   int    `toml:"restarts"`
-		UpdateWait uint16 `toml:"update_wait"`
+		UpdateWait int    `toml:"update_wait"`
 	} `toml:"entry_point"`
 	Default []struct {
 		RID    hex5     `toml:"rid"`
