@@ -89,6 +89,7 @@ func TestParametersAreStrict(t *testing.T) {
 		{"an unknown key", head + limits + "ceiling = 1\n", "line 6, column 1: unknown key contactless.limits.ceiling"},
 		{"an unknown table", "[terminal]\n", "unknown key terminal"},
 		{"not TOML", "[[contactless]\n", "line 1"},
+		{"limits before their combination", limits + head, "a table stands before the one that it belongs to"},
 		{"a kernel of two bytes", "[[contactless]]\nkernel = \"0102\"\n", "line 2"},
 		{"a kernel of zero", "[[contactless]]\naid = \"A0000000031010\"\nkernel = \"00\"\n" + limits, "line 3: contactless A0000000031010.kernel: is not the number"},
 		{"a domestic kernel without a short identifier", "[[contactless]]\naid = \"A0000000031010\"\nkernel = \"800978\"\n" + limits, "line 3: contactless A0000000031010.kernel"},

@@ -49,11 +49,9 @@ func LoadParameters(r io.Reader, contact emv.Config) (Config, error) {
 	if len(b) > maxParameters {
 		return Config{}, fmt.Errorf("%w: more than %d bytes", emv.ErrConfig, maxParameters)
 	}
-	var f parameterFile
-	d := toml.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return Config{}, describeTOML(err)
+	f, err := decode(b)
+	if err != nil {
+		return Config{}, err
 	}
 	wrong := func(e *emv.ParameterError) (Config, error) { return Config{}, locate(e, b) }
 	if w := f.EntryPoint.UpdateWait; w < 0 || w > int(maxUpdateWait/time.Second) {
@@ -120,6 +118,22 @@ func LoadParameters(r io.Reader, contact emv.Config) (Config, error) {
 		return wrong(e)
 	}
 	return cfg, nil
+}
+
+// decode reads the file's text. The decoder panics at a table inside an array of tables that has no element yet, [[contactless.limits]] before any
+// [[contactless]]: that is an error of the file like others.
+func decode(b []byte) (f parameterFile, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = parameterFile{}, fmt.Errorf("%w: a table stands before the one that it belongs to", emv.ErrConfig)
+		}
+	}()
+	d := toml.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return parameterFile{}, describeTOML(err)
+	}
+	return f, nil
 }
 
 type parameterFile struct {

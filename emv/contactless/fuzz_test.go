@@ -241,6 +241,7 @@ func FuzzEntryPoint(f *testing.F) {
 func FuzzParameters(f *testing.F) {
 	f.Add(head + limits)
 	f.Add("[entry_point]\nrestarts = 3\n[[default_kernel]]\nrid = \"A000000003\"\nkernel = \"810978\"\n")
+	f.Add("[[contactless.limits]]")
 	f.Add(head + limits + "floor = -1\n[contactless.data]\nDF8117 = \"00\"\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		cfg, err := LoadParameters(strings.NewReader(s), emv.Config{})
