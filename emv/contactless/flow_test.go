@@ -208,6 +208,19 @@ func TestFlow(t *testing.T) {
 			[]string{present, "card", "PPSE", selVisa, "kernel 3 Start A", readOK, "show 1B/3", "off"},
 		},
 		{
+			"3.5.1.1: card read OK of a tap before does not count for the next",
+			func(d *desk) {
+				d.field = []any{visaCard(), visaCard()}
+				d.kernels[3].does = append([]func(*Activation) (Outcome, error){func(a *Activation) (Outcome, error) {
+					a.UI(UIRequest{Message: MsgCardReadOK, Status: CardRead})
+					return restart(TryAgain, StartB), nil
+				}}, d.kernels[3].does...)
+			},
+			Approved, []string{
+				present, "card", "PPSE", selVisa, "kernel 3 Start A", readOK, present, "card", "PPSE", selVisa, "kernel 3 Start B", readOK, "off",
+			},
+		},
+		{
 			"3.5.1.1: TRY ANOTHER INTERFACE of a kernel",
 			func(d *desk) {
 				d.field = []any{visaCard()}

@@ -78,6 +78,7 @@ func TestParsePPSE(t *testing.T) {
 		{"broken coding behind an entry", disc(one, "61"), ""},
 		{"length beyond the end", unhex("6F20A51EBF0C"), ""},
 		{"61 inside another template of BF0C does not count", disc(obj(0x73, one), entry61(master)), master + "/0/1"},
+		{"another template of BF0C is no entry, whatever is in it", disc(obj(0x73, obj(tagADFName, visa)), entry61(master)), master + "/0/1"},
 		{"61 beside BF0C does not count", obj(tagFCI, obj(tagFCIProp, one, obj(tagDiscretionary, entry61(master)))), master + "/0/0"},
 		{"61 inside a 61 does not count", disc(obj(tagEntry, obj(tagADFName, visa), one)), visa + "/0/0"},
 		{"other objects between entries", disc(obj(tagLabel, "41"), one), visa + "/1/1"},
