@@ -200,7 +200,8 @@ func (r Result) Decision() (emv.Outcome, bool) {
 // Resume takes the issuer's answer, or that there was none, after an online request. Where the outcome asks for the card again (issuer update,
 // Start B or D) people are asked for it, and it is waited for as long as the configuration says. The result is Approved or Declined: the
 // issuer's no stands, his yes stands unless the card then declines. A card that does not come back is no error.
-// It can be called once; before, or without an online request, the error is ErrNotOnline.
+// After an online request the flow calls it in any case, with an answer that was not reached where nothing was sent: it ends the use of the
+// field. It can be called once; before, or without an online request, the error is ErrNotOnline.
 func (r Result) Resume(ctx context.Context, a emv.HostAnswer) (Result, error) {
 	s := r.s
 	if s == nil || !s.online || s.decided {
