@@ -216,7 +216,8 @@ func TestFlow(t *testing.T) {
 					return restart(TryAgain, StartB), nil
 				}}, d.kernels[3].does...)
 			},
-			Approved, []string{
+			Approved,
+			[]string{
 				present, "card", "PPSE", selVisa, "kernel 3 Start A", readOK, present, "card", "PPSE", selVisa, "kernel 3 Start B", readOK, "off",
 			},
 		},
