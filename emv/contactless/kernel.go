@@ -48,6 +48,7 @@ type Transaction struct {
 	Time    time.Time    // 9A, 9F21; the terminal's local time
 	Counter uint32       // 9F41
 	Rand    io.Reader    // unpredictable numbers: one is drawn for each activation of a kernel
+	Autorun bool         // the amount is fixed beforehand: the Entry Point begins at Start B, without pre-processing (Book A, 8.1.1.6)
 }
 
 // Limits are those of one combination and transaction type (Book A, 5.1). A nil limit is not tested: it is not zero.
@@ -106,7 +107,8 @@ type Activation struct {
 	Exception func(emv.Exception) bool
 	// Host is the issuer's answer when the kernel is started again with it (Start B or D after an online request), else nil.
 	Host *emv.HostAnswer
-	// UI shows a message at once, while the kernel goes on (Book A, 7; the "card read OK" of the kernels). Never nil.
+	// UI shows a message at once, while the kernel goes on (Book A, 7; the "card read OK" of the kernels). Never nil. That something is
+	// approved is not for it: nobody is told so before it is on the disk. A kernel says it with its outcome.
 	UI func(UIRequest)
 	// Now is a monotonic clock for the times between exchanges.
 	Now func() time.Time

@@ -74,7 +74,7 @@ type Outcome struct {
 	UIOutcome      *UIRequest // to show now
 	UIRestart      *UIRequest // to show when the field is on again
 	Receipt        bool
-	DataRecord     []byte // TLV objects for the authorisation and the clearing
+	DataRecord     []byte // TLV objects for the authorisation and the clearing, one behind the other; without the template FF8105
 	Discretionary  []byte // TLV objects for the terminal
 	// Objects are all data objects of the transaction, the kernel's, the card's and the terminal's, for field 55, the receipt and the
 	// journal; nil when there are none but those of DataRecord. They stay as they are whatever the kernel does next. *tlv.Store is one.
