@@ -2,7 +2,8 @@ package emv
 
 import (
 	"bytes"
-	"errors"
+
+	"posd/emv/oda"
 )
 
 // Config is what a Kernel knows beside the card and the transaction: all of it is data of the acquirer, the payment systems and
@@ -91,4 +92,4 @@ func (a *Application) terminal(t Terminal) Terminal {
 }
 
 // ErrConfig is wrapped by every error about parameters.
-var ErrConfig = errors.New("emv: bad parameters")
+var ErrConfig = oda.ErrConfig

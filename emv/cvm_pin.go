@@ -56,7 +56,7 @@ func (s *Session) offlinePINVerified(ctx context.Context, enciphered bool) (bool
 		if !ok {
 			return false, nil // Book 2, 7.1: the method has failed
 		}
-		r.Cipher = &PINCipher{Modulus: key.n.FillBytes(make([]byte, key.size)), Exponent: key.e.Bytes()}
+		r.Cipher = &PINCipher{Modulus: key.Modulus(), Exponent: key.Exponent()}
 	}
 	for range maxPINEntries {
 		if enciphered {

@@ -198,7 +198,7 @@ func TestADownloadFillsTheTables(t *testing.T) {
 	}
 	n := len(cfg.CAKeys)
 	got = cfg.WithCAKey(k).WithCAKey(k)
-	if len(got.CAKeys) != n+1 || len(cfg.CAKeys) != n || got.Check() != nil || got.caKey(k.RID[:], k.Index) == nil {
+	if len(got.CAKeys) != n+1 || len(cfg.CAKeys) != n || got.Check() != nil || !hasCAKey(got, k.RID[:], k.Index) {
 		t.Errorf("%d keys, %v", len(got.CAKeys), got.Check())
 	}
 	// What was downloaded is what the kernel then works with.

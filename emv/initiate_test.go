@@ -288,9 +288,9 @@ func TestTagListClauses(t *testing.T) {
 			if c.list != "-" {
 				s.icc.Set(tagSDATagList, unhex(c.list))
 			}
-			got, ok := s.staticData()
-			if ok != c.ok || ok && !bytes.Equal(got, unhex(c.want)) {
-				t.Errorf("%X, %v; want %s, %v", got, ok, c.want, c.ok)
+			got, err := s.odaCard().StaticData()
+			if ok := err == nil; ok != c.ok || ok && !bytes.Equal(got, unhex(c.want)) {
+				t.Errorf("%X, %v; want %s, %v", got, err, c.want, c.ok)
 			}
 		})
 	}

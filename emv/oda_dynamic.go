@@ -3,6 +3,7 @@ package emv
 import (
 	"context"
 
+	"posd/emv/oda"
 	"posd/emv/tlv"
 )
 
@@ -37,48 +38,17 @@ func (s *Session) dda(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	dynamic, ok := s.openSDAD(sig, data)
-	if !ok {
+	dynamic, err := s.iccKey.OpenSigned(sig, data)
+	if err != nil {
 		return false, nil
 	}
-	number, ok := dynamicNumber(dynamic)
+	number, ok := oda.DynamicNumber(dynamic)
 	if !ok {
 		return false, nil
 	}
 	s.icc.Set(tagSDAD, sig)
 	s.icc.Set(tagICCDynamic, number)
 	return true, nil
-}
-
-// openSDAD verifies signed dynamic application data 9F4B over the terminal's data and returns the ICC dynamic data (6.5.2, steps
-// 1 to 7).
-func (s *Session) openSDAD(sig, terminal []byte) ([]byte, bool) {
-	r := s.iccKey.recover(sig)
-	dynamic, ok := dynamicData(r)
-	return dynamic, ok && wellFormed(r, 0x05, 25, terminal)
-}
-
-// dynamicData is the ICC dynamic data of a recovered block whose frame is right: header, format, trailer, a hash algorithm that is
-// known and a length that the block can hold (Book 2, tables 17 and 22). The hash is not checked here.
-func dynamicData(r []byte) ([]byte, bool) {
-	const fixed = 25
-	if len(r) < fixed || r[0] != 0x6A || r[len(r)-1] != 0xBC || r[1] != 0x05 || r[2] != hashSHA1 || int(r[3]) > len(r)-fixed {
-		return nil, false
-	}
-	end := 4 + int(r[3])
-	return r[4:end:end], true
-}
-
-// dynamicNumber is the ICC dynamic number, two to eight bytes behind their length (Book 2, table 15).
-func dynamicNumber(dynamic []byte) ([]byte, bool) {
-	if len(dynamic) < 1 {
-		return nil, false
-	}
-	n := int(dynamic[0])
-	if n < 2 || n > 8 || len(dynamic) < 1+n {
-		return nil, false
-	}
-	return dynamic[1 : 1+n], true
 }
 
 // parseInternalAuthenticate takes the signature from an answer in format 1 or 2. An answer that cannot be read, or a format 2 without

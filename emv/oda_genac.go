@@ -2,10 +2,6 @@ package emv
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/subtle"
-
-	"posd/emv/tlv"
 )
 
 // CDAMode is how a terminal uses combined authentication with online transactions (Book 2, D4, table 51). With an offline approval,
@@ -89,48 +85,17 @@ func (s *Session) checkCDA(a *acAnswer, data []byte, second bool) (ac []byte, ci
 	return ac, cid, false
 }
 
-// openCDA opens the signature that came with a cryptogram, step by step as in Book 2, 6.6.2. lists is the data of the PDOL, of CDOL1
-// and, at the second GENERATE AC, of CDOL2. cid is the one inside the signature as soon as that has been retrieved, even where the
-// signature is wrong: it then decides what the card has answered (Book 4, 6.3.2.1).
+// openCDA opens the signature that came with a cryptogram (Book 2, 6.6.2). lists is the data of the PDOL, of CDOL1 and, at the second
+// GENERATE AC, of CDOL2. cid is the one inside the signature as soon as that has been retrieved, even where the signature is wrong: it
+// then decides what the card has answered (Book 4, 6.3.2.1).
 func (s *Session) openCDA(a *acAnswer, lists ...[]byte) (ac []byte, cid byte, ok bool) {
-	cid = a.cid
-	r := s.iccKey.recover(a.sdad)
-	dynamic, ok := dynamicData(r) // steps 1 to 5
-	if !ok {
-		return nil, cid, false
-	}
-	number, ok := dynamicNumber(dynamic)
-	if !ok {
-		return nil, cid, false
-	}
-	rest := dynamic[1+len(number):] // table 19: CID, cryptogram, transaction data hash code
-	if len(rest) < 1+8+sha1.Size {
-		return nil, cid, false
-	}
-	cid = rest[0]
-	if cid != a.cid { // step 6
-		return nil, cid, false
-	}
 	un, _ := s.Get(tagUN)
-	if !wellFormed(r, 0x05, 25, un) { // steps 7 to 9
-		return nil, cid, false
+	c, err := s.iccKey.OpenCDA(a.sdad, a.cid, un, a.template, lists...)
+	if err != nil {
+		return nil, c.CID, false
 	}
-	h := sha1.New()
-	for _, l := range lists {
-		h.Write(l)
-	}
-	d := tlv.NewDecoder(a.template)
-	for o, more := d.Next(); more; o, more = d.Next() {
-		if o.Tag != tagSDAD {
-			h.Write(a.template[o.Offset:o.End]) // tag, length and value as sent
-		}
-	}
-	var sum [sha1.Size]byte
-	if d.Err() != nil || subtle.ConstantTimeCompare(h.Sum(sum[:0]), rest[9:9+sha1.Size]) != 1 { // steps 10 to 12
-		return nil, cid, false
-	}
-	s.icc.Set(tagICCDynamic, number)
-	return rest[1:9], cid, true
+	s.icc.Set(tagICCDynamic, c.Number)
+	return c.AC, c.CID, true
 }
 
 // checkXDA verifies an XDA signature, unless the card has declined or XDA has failed before (Book 2, 12.5.1). With the first
@@ -152,7 +117,7 @@ func (s *Session) checkXDA(a *acAnswer, data []byte, second bool) (bad bool) {
 	if second {
 		lists = [][]byte{data}
 	}
-	if !s.verifyXDA(a.sdad, a.template, lists...) {
+	if !s.xda.key.VerifyXDA(a.sdad, a.template, lists...) {
 		s.xda.failure = &tvrXDAFailed
 		tvrXDAFailed.set(s.tvr[:])
 		return true

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"posd/emv/oda"
 	"posd/emv/tlv"
 )
 
@@ -271,20 +273,21 @@ func TestODAVisaVectors(t *testing.T) {
 			cfg.CAKeys = append(cfg.CAKeys, key)
 		}
 	}
-	try := func(cert, index, exp, pan string, year int) (publicKey, bool) {
+	try := func(cert, index, exp, pan string, year int) (oda.PublicKey, bool) {
 		s := session(t, cfg, script(t), &person{})
 		s.rid = unhex("A000000003")
-		s.today = date(year*10000 + 1231)
+		s.req.Time = time.Date(year, 12, 31, 12, 0, 0, 0, time.UTC)
 		s.panField = unhex(pan)
 		s.icc.Set(tagCAIndex, unhex(index))
 		s.icc.Set(tagIssuerCert, unhex(f.Data[cert]))
 		s.icc.Set(tagIssuerRest, nil)
 		s.icc.Set(tagIssuerExp, unhex(exp))
-		return s.recoverIssuerKey()
+		k, err := s.odaCard().IssuerKey()
+		return k, err == nil
 	}
 	const pan = "4761739001010119"
 	issuer, ok := try("valid_issuer_cert", "94", "03", pan, 2031)
-	if !ok || issuer.size != 176 {
+	if !ok || issuer.Size() != 176 {
 		t.Fatal("the valid issuer certificate is refused")
 	}
 	for _, c := range []struct {
@@ -305,7 +308,7 @@ func TestODAVisaVectors(t *testing.T) {
 	// The static data of the other two are not part of the vectors: what can be told is that the right ones open and the wrong
 	// ones do not.
 	opens := func(name string, format byte) bool {
-		r := issuer.recover(unhex(f.Data[name]))
+		r := issuer.Recover(unhex(f.Data[name]))
 		return r != nil && r[0] == 0x6A && r[1] == format && r[len(r)-1] == 0xBC
 	}
 	for name, want := range map[string]bool{"valid_enc_ssad": true, "invalid_enc_ssad": false} {
@@ -318,7 +321,7 @@ func TestODAVisaVectors(t *testing.T) {
 			t.Errorf("%s opens: %v", name, !want)
 		}
 	}
-	if r := issuer.recover(unhex(f.Data["valid_icc_cert"])); !bytes.Equal(r[2:12], unhex(pan+"FFFF")) {
+	if r := issuer.Recover(unhex(f.Data["valid_icc_cert"])); !bytes.Equal(r[2:12], unhex(pan+"FFFF")) {
 		t.Error("the ICC certificate is for another PAN")
 	}
 }

@@ -89,7 +89,7 @@ func TestParameterErrors(t *testing.T) {
 		})
 	}
 	cfg, err := LoadParameters(strings.NewReader(minimal + oneApp + key + "[[revoked]]\nrid = \"A000000003\"\nindex = \"01\"\nserial = \"000102\"\n"))
-	if err != nil || len(cfg.Applications) != 1 || len(cfg.CAKeys) != 1 || cfg.CAKeys[0].Bits() != 1024 || !cfg.revoked(unhex("A000000003"), 1, unhex("000102")) {
+	if err != nil || len(cfg.Applications) != 1 || len(cfg.CAKeys) != 1 || cfg.CAKeys[0].Bits() != 1024 || len(cfg.Revoked) != 1 || cfg.Revoked[0] != (Revoked{RID: [5]byte(unhex("A000000003")), Index: 1, Serial: [3]byte{0, 1, 2}}) {
 		t.Errorf("%+v, %v", cfg, err)
 	}
 	if _, err := LoadParametersFile("testdata/none.toml"); !errors.Is(err, ErrConfig) || !errors.Is(err, os.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"posd/emv/oda"
 	"posd/emv/tlv"
 )
 
@@ -78,7 +79,7 @@ type Session struct {
 	cdaFailed    bool
 	xda          xdaState
 	hostReached  bool // the issuer has answered; it matters to CDA
-	iccKey       publicKey
+	iccKey       oda.PublicKey
 
 	onlinePIN, pinBypassed bool
 	pinUsedUp              bool // the card has answered VERIFY with 63C0

@@ -547,9 +547,9 @@ func TestXDARevocation(t *testing.T) {
 		list []Revoked
 		tvr  [5]byte
 	}{
-		{"12.3 step 7: revoked", []Revoked{{testRID, xdaIndex, [3]byte{0, 0, 1}}}, xdaBadKey},
-		{"12.3 step 7: another serial", []Revoked{{testRID, xdaIndex, [3]byte{0, 0, 2}}}, xdaFine},
-		{"12.3 step 7: another index", []Revoked{{testRID, xdaIndex521, [3]byte{0, 0, 1}}}, xdaFine},
+		{"12.3 step 7: revoked", []Revoked{{RID: testRID, Index: xdaIndex, Serial: [3]byte{0, 0, 1}}}, xdaBadKey},
+		{"12.3 step 7: another serial", []Revoked{{RID: testRID, Index: xdaIndex, Serial: [3]byte{0, 0, 2}}}, xdaFine},
+		{"12.3 step 7: another index", []Revoked{{RID: testRID, Index: xdaIndex521, Serial: [3]byte{0, 0, 1}}}, xdaFine},
 	} {
 		cfg := xdaConfig()
 		cfg.Revoked = c.list
@@ -683,6 +683,10 @@ func FuzzXDA(f *testing.F) {
 	f.Add([]byte{0x12, 0x00}, []byte{0x14, 0x00}, []byte(nil), []byte(nil))
 	cfg := xdaConfig()
 	k := New(cfg)
+	good, err := k.Start(f.Context(), newXDAChip(), testRequest(), &person{})
+	if err != nil || good.xda.key == nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, issuer, icc, sdad, static []byte) {
 		s, err := k.newSession(ch, testRequest(), &person{})
 		if err != nil {
@@ -697,9 +701,9 @@ func FuzzXDA(f *testing.F) {
 			t.Fatalf("key %v, failure %v", s.xda.key, s.xda.failure)
 		}
 		if s.xda.key == nil {
-			s.xda.key = xdaP256().icc.public()
+			s.xda.key = good.xda.key
 		}
-		s.verifyXDA(sdad, static, icc)
+		s.xda.key.VerifyXDA(sdad, static, icc)
 		if k, err := ParseCACertificate(issuer); err == nil && k.Bits() == 0 {
 			t.Fatal("a certificate without a key was accepted")
 		}

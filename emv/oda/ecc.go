@@ -1,4 +1,4 @@
-package emv
+package oda
 
 import (
 	"crypto/ecdh"
@@ -69,8 +69,8 @@ func (h *ecHash) sum(parts ...[]byte) []byte {
 // signature is NSIG, the length of a signature in bytes.
 func (u *ecSuite) signature() int { return u.hash.size + u.field }
 
-// ecKey is a public key: a point on the curve of its suite.
-type ecKey struct {
+// ECKey is a public key: a point on the curve of its suite. Only certificates that verify make one.
+type ECKey struct {
 	suite *ecSuite
 	x, y  *big.Int
 	pub   *ecdh.PublicKey
@@ -78,7 +78,7 @@ type ecKey struct {
 
 // newECKey finds the point for an x-coordinate of NFIELD bytes, with the smaller of the two values for y (Book 2, B2.2.1(e),
 // Point4x). An x-coordinate that is not below p, or of no point of the curve, is refused.
-func newECKey(u *ecSuite, x []byte) (*ecKey, bool) {
+func newECKey(u *ecSuite, x []byte) (*ECKey, bool) {
 	if len(x) != u.field {
 		return nil, false
 	}
@@ -101,7 +101,7 @@ func (u *ecSuite) pointAt(x []byte) (px, y *big.Int) {
 	return px, y
 }
 
-func (u *ecSuite) key(x, y *big.Int) (*ecKey, bool) {
+func (u *ecSuite) key(x, y *big.Int) (*ECKey, bool) {
 	b := make([]byte, 1+2*u.field)
 	b[0] = 0x04
 	x.FillBytes(b[1 : 1+u.field])
@@ -110,12 +110,12 @@ func (u *ecSuite) key(x, y *big.Int) (*ecKey, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return &ecKey{suite: u, x: x, y: y, pub: pub}, true
+	return &ECKey{suite: u, x: x, y: y, pub: pub}, true
 }
 
 // verify checks an EC-SDSA signature over the concatenation of msg (Book 2, A2.2.3): the Schnorr scheme of ISO/IEC 14888-3 in the
 // form where the hash covers the x-coordinate only.
-func (k *ecKey) verify(sig []byte, msg ...[]byte) bool {
+func (k *ECKey) verify(sig []byte, msg ...[]byte) bool {
 	u := k.suite
 	if len(sig) != u.signature() {
 		return false // step a
@@ -146,7 +146,7 @@ func (k *ecKey) verify(sig []byte, msg ...[]byte) bool {
 
 // times is the point kP for 0 < k < n. The standard library multiplies a point but shows only the x-coordinate of the product: the
 // sign of y is found by a second product, as x((k+1)P) must be x(kP + P).
-func (k *ecKey) times(n *big.Int) (x, y *big.Int, ok bool) {
+func (k *ECKey) times(n *big.Int) (x, y *big.Int, ok bool) {
 	u := k.suite
 	p := u.curve.Params()
 	xb, ok := k.timesX(n)
@@ -173,7 +173,7 @@ func (k *ecKey) times(n *big.Int) (x, y *big.Int, ok bool) {
 }
 
 // timesX is the x-coordinate of nP in NFIELD bytes, for 0 < n < the order of the curve.
-func (k *ecKey) timesX(n *big.Int) ([]byte, bool) {
+func (k *ECKey) timesX(n *big.Int) ([]byte, bool) {
 	d, err := k.suite.dh.NewPrivateKey(n.FillBytes(make([]byte, k.suite.field)))
 	if err != nil {
 		return nil, false
