@@ -60,14 +60,18 @@ type Limits struct {
 	StatusCheck bool
 	// ZeroAllowed says whether an amount of zero may be tried; nil is as true.
 	ZeroAllowed *bool
+	// ZeroOffline (v2.12, Zero Amount for Offline Allowed): an amount of zero is an amount like any other, it needs no issuer.
+	ZeroOffline bool
 }
 
 // Combination is an application together with the kernel that runs it (Book A, 5.1), and the reader's data for them.
 type Combination struct {
-	AID      []byte
+	AID      []byte // 5 to 16 bytes; the card's name is this or begins with it
+	Name     string // for people, where the card has no label
 	Kernel   KernelID
 	Extended bool              // the extended selection of 9F29 is supported
 	TTQ      *[4]byte          // 9F66, static part; nil when the kernel has none
+	NeedTTQ  bool              // an application whose PDOL does not ask for 9F66 is passed over (Book B, 3.3.3.6: Visa with kernel 3)
 	Limits   map[byte]Limits   // by transaction type 9C; a type that is missing is not supported
 	Data     map[uint32][]byte // reader data objects of the kernel's own, by tag: TACs, DF81xx, 9F33 ...
 	App      emv.Application   // version, TACs, floor limit, DOLs: as for contact

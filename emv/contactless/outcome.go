@@ -3,6 +3,7 @@ package contactless
 import (
 	"time"
 
+	"posd/emv/tlv"
 	"posd/internal/money"
 )
 
@@ -75,9 +76,20 @@ type Outcome struct {
 	Receipt        bool
 	DataRecord     []byte // TLV objects for the authorisation and the clearing
 	Discretionary  []byte // TLV objects for the terminal
+	// Objects are all data objects of the transaction, the kernel's, the card's and the terminal's, for field 55, the receipt and the
+	// journal; nil when there are none but those of DataRecord. They stay as they are whatever the kernel does next. *tlv.Store is one.
+	Objects        Objects
 	Alternate      Interface
-	FieldOff       time.Duration // the field is to be off that long; 0 is not applicable
-	RemovalTimeout time.Duration
+	FieldOff       time.Duration // the field is to be off that long; 0 is not applicable, FieldOffNow has no length
+	RemovalTimeout time.Duration // how long the card may stay and wait (present and hold); 0 is none
+}
+
+// FieldOffNow is a field off request with a hold time of zero: the field goes off, and may be on again at once.
+const FieldOffNow time.Duration = -1
+
+// Objects looks a data object up. The slice must not be changed.
+type Objects interface {
+	Get(tag tlv.Tag) ([]byte, bool)
 }
 
 // Message is a message identifier of the user interface (Book A, table 9-3).
