@@ -101,6 +101,14 @@ var (
 	spareSig = contactless.Exemption{Signature: true}
 )
 
+func noTrack2(c *card) { c.gpo[tagTrack2] = nil }
+
+// panLast puts the account number into the last record alone.
+func panLast(c *card) {
+	c.records[[2]byte{2, 1}] = []object{{tagExpiry, unhex(c.expiry)}}
+	c.records[[2]byte{3, 1}] = []object{{tagPAN, unhex(c.pan)}}
+}
+
 // track2Later leaves track 2 out of the answer to GET PROCESSING OPTIONS and puts it into the last record.
 func track2Later(c *card) {
 	c.gpo[tagTrack2] = nil
@@ -204,6 +212,7 @@ func kases() []kase {
 		{name: "JR/T 7.7.20: an expired card's last record is not read", card: cards(tc, func(c *card) { c.expiry = "260313" }), want: declined, msg: no, apdus: "a8 b2 b2 b2 b2"},
 		{name: "expiry is the issuer's affair with ARQC", card: gpo(tagExpiry, "200101"), want: online, cvm: noCVM, msg: auth},
 		{name: "a card on the exception file: declined", card: tc, set: func(b *bench) { b.a.Exception = func(e emv.Exception) bool { return e.PAN == testPAN } }, want: declined, msg: no, why: "exception file", apdus: "a8 b2 b2 b2 b2"},
+		{name: "a card on the exception file that names itself in the last record", card: cards(tc, noTrack2, panLast), set: func(b *bench) { b.a.Exception = func(e emv.Exception) bool { return e.PAN == testPAN } }, want: declined, msg: no, why: "exception file"},
 		{name: "CTQ cannot save a card on the exception file", card: cards(tc, ctq("2800")), set: func(b *bench) { b.a.Exception = func(emv.Exception) bool { return true } }, want: declined, msg: no},
 		{name: "another card on the exception file", card: tc, set: func(b *bench) { b.a.Exception = func(e emv.Exception) bool { return e.PAN == otherPAN } }, want: approved, cvm: noCVM, msg: ok},
 
@@ -275,6 +284,7 @@ func kases() []kase {
 		{name: "CTQ 2b8, the copy differs: declined", card: cards(ctq("0080"), gpo(tagCardAuth, "01 C0FFEE42 0000 00")), want: declined, msg: no, why: "signed copy"},
 		{name: "CTQ 2b8, a copy that is cut off: declined", card: cards(ctq("0080"), gpo(tagCardAuth, "01 C0FFEE42 00")), want: declined, msg: no, why: "signed copy"},
 		{name: "CTQ 2b8 with TC: the copy is signed", card: cards(tc, ctq("0080")), want: approved, cvm: phone, msg: ok},
+		{name: "CTQ 2b8 with TC and no signed copy: declined", card: cards(tc, ctq("0080"), drop(tagCardAuth)), set: mustAsk, want: declined, msg: no, why: "not signed"},
 		{name: "CTQ 1b8 and 2b8: the PIN", card: ctq("8080"), want: online, cvm: pin, msg: auth},
 		{name: "FF8057 off: a phone's owner enters his PIN", card: ctq("0080"), cfg: Config{Parameters: Parameters{IgnoreCDCVM: true}}, want: online, cvm: pin, msg: auth},
 		{name: "FF8057 off, no PIN, signature wanted", card: ctq("4080"), set: noPIN, cfg: Config{Parameters: Parameters{IgnoreCDCVM: true}}, want: online, cvm: sig, msg: auth},
