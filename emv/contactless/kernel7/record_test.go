@@ -149,3 +149,32 @@ func TestRevokedElsewhere(t *testing.T) {
 		t.Error(out.Status, b.reasons)
 	}
 }
+
+// The balance on the display is the one after the payment, or none.
+func TestBalanceShown(t *testing.T) {
+	for _, k := range []struct {
+		name string
+		card func(*card)
+		want int64 // -1 is none
+	}{
+		{"asked for after the payment", nil, 50000 - 12345},
+		{"the card left before it had told", func(c *card) { c.loseAt = 8 }, -1},
+		{"the card tells it in its answer", gpo(tagOfflineAmount, "000000000777"), 777},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			c, b := newCard(), newBench(cash)
+			purse(c)
+			if k.card != nil {
+				k.card(c)
+			}
+			out := b.tap(t, c)
+			got := int64(-1)
+			if out.UIOutcome.Amount != nil {
+				got = out.UIOutcome.Amount.Minor
+			}
+			if out.Status != approved || got != k.want || out.UIOutcome.Balance != (k.want >= 0) {
+				t.Errorf("status %d, balance %d, want %d", out.Status, got, k.want)
+			}
+		})
+	}
+}
