@@ -178,3 +178,33 @@ func TestBalanceShown(t *testing.T) {
 		})
 	}
 }
+
+// 9F7A tells the card whether its purse may pay, and the balance before is asked for when it may.
+func TestCashAnnounced(t *testing.T) {
+	for _, k := range []struct {
+		name  string
+		cash  Cash
+		set   func(*bench)
+		want  string // 9F7A
+		first string // INS of the first command
+	}{
+		{"on, below the limit", cash.Cash, nil, "01", "ca"},
+		{"on, at the limit", cash.Cash, amount(100000), "00", "a8"},
+		{"off, whatever the limit", Cash{Limit: 100000}, nil, "00", "a8"},
+		{"on, not for cash withdrawals", cash.Cash, func(b *bench) { b.a.Transaction.Type = emv.TypeCash }, "00", "a8"},
+		{"on, not with cashback", cash.Cash, func(b *bench) { b.a.Transaction.Other = 100 }, "00", "a8"},
+		{"on, the issuer is to be asked", cash.Cash, mustAsk, "00", "a8"},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			c, b := newCard(), newBench(Config{Cash: k.cash})
+			purse(c)
+			if k.set != nil {
+				k.set(b)
+			}
+			b.tap(t, c)
+			if got := hex.EncodeToString(c.pdolIn[tagCashSupport]); got != k.want || c.log[0][2:4] != k.first {
+				t.Errorf("9F7A %s, first command %s; want %s, %s", got, c.log[0][2:4], k.want, k.first)
+			}
+		})
+	}
+}
