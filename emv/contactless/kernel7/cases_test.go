@@ -199,6 +199,7 @@ func kases() []kase {
 		{name: "READ RECORD: a status that is not 9000", card: cards(tc, gpo(tagAFL, "08010400")), want: over, msg: another, why: "6A83"},
 		{name: "a record in another template", card: cards(tc, answer("b2", "77 02 8F00 9000")), want: over, msg: another, why: "not one template"},
 		{name: "a record with bytes beside the template", card: cards(tc, answer("b2", "70 03 8F0162 01 9000")), want: over, msg: another, why: "not one template"},
+		{name: "a record with padding that is not zero beside the template", card: cards(tc, answer("b2", "70 03 8F0162 FF 9000")), want: over, msg: another, why: "not one template"},
 		{name: "an object in the records that the answer had", card: cards(tc, rec(3, 1, object{tagTrack2, unhex(testPAN + "D30122010F")})), want: over, msg: another, why: "57 comes twice"},
 		{name: "a record cannot replace the cryptogram", card: cards(tc, rec(3, 1, object{tagAC, unhex("FFFFFFFFFFFFFFFF")})), want: approved, cvm: noCVM, msg: ok},
 		{name: "neither PAN nor track 2", card: cards(tc, drop(tagTrack2), rec(2, 1, object{tagExpiry, unhex("301231")})), want: over, msg: another, why: "neither"},

@@ -128,6 +128,7 @@ type card struct {
 	icc            string                            // key
 	sign           func(map[tlv.Tag][]byte) [][]byte // what is signed beside the card's own block
 
+	buf       []byte
 	sigInLast bool // 9F4B stands in the last record
 	lastSig   []byte
 
@@ -235,7 +236,8 @@ func (c *card) Transceive(_ context.Context, capdu []byte) ([]byte, error) {
 	if lose {
 		return nil, errGone
 	}
-	return b, nil
+	c.buf = append(c.buf[:0], b...) // a transport may use its buffer again
+	return c.buf, nil
 }
 
 func (c *card) process(capdu []byte) []byte {

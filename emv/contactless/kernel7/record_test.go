@@ -208,3 +208,17 @@ func TestCashAnnounced(t *testing.T) {
 		})
 	}
 }
+
+// 9F27 goes to the issuer as the card gave it, and is made of the decision where it did not.
+func TestCIDInRecord(t *testing.T) {
+	for _, k := range []struct{ own, want string }{{"", "80"}, {"80", "80"}, {"40", "40"}} {
+		c, b := newCard(), newBench(Config{})
+		if k.own != "" {
+			c.gpo[tagCID] = unhex(k.own)
+		}
+		out := b.tap(t, c)
+		if v, _ := tlv.Find(out.DataRecord, tagCID); out.Status != online || hex.EncodeToString(v) != k.want {
+			t.Errorf("card %q: status %d, 9F27 %X", k.own, out.Status, v)
+		}
+	}
+}
