@@ -55,6 +55,13 @@ const (
 	ResponseAny
 )
 
+// Exemption says what a payment system's rules for small amounts spare the cardholder (UnionPay's QPS). CVM takes it into account already; the
+// slip and the message to the acquirer say that there is an exemption.
+type Exemption struct {
+	PIN       bool // an online PIN was due
+	Signature bool // the slip needs none
+}
+
 // Interface is the alternate interface preference.
 type Interface uint8
 
@@ -71,6 +78,7 @@ type Outcome struct {
 	Start          Start
 	OnlineResponse OnlineResponse
 	CVM            CVM
+	Exempt         Exemption
 	UIOutcome      *UIRequest // to show now
 	UIRestart      *UIRequest // to show when the field is on again
 	Receipt        bool
