@@ -28,12 +28,12 @@ type wire struct {
 	failed error // what every transfer returns
 }
 
-func (c *Chip) wire() *wire {
+func newWire(serve func(context.Context, io.ReadWriter) error) *wire {
 	ctx, quit := context.WithCancel(context.Background())
 	w := &wire{in: make(chan []byte, 16), quit: quit, done: make(chan struct{}), ctx: ctx}
 	go func() {
 		defer close(w.done)
-		_ = c.Serve(ctx, w) // it ends when the bus is closed
+		_ = serve(ctx, w) // it ends when the bus is closed
 	}()
 	return w
 }
@@ -112,7 +112,7 @@ var (
 )
 
 // SPI puts the chip on an SPI port and gives it power.
-func (c *Chip) SPI() SPI { return SPI{c.wire()} }
+func (c *Chip) SPI() SPI { return SPI{newWire(c.Serve)} }
 
 func (SPI) String() string { return "simulated SPI" }
 
@@ -170,7 +170,7 @@ type I2C struct{ *wire }
 var _ i2c.BusCloser = I2C{}
 
 // I2C puts the chip on an I2C bus and gives it power.
-func (c *Chip) I2C() I2C { return I2C{c.wire()} }
+func (c *Chip) I2C() I2C { return I2C{newWire(c.Serve)} }
 
 func (I2C) String() string { return "simulated I2C" }
 

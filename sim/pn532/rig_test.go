@@ -84,6 +84,7 @@ func on(t *testing.T, o *driver.Opts, f func(t *testing.T, r rig)) {
 				if out {
 					return nil, hal.ErrUnplugged
 				}
+				wg.Wait() // the driver has closed the line before it opens it again
 				p, e := porttest.Pipe(4096)
 				ends = append(ends, e)
 				wg.Go(func() { _ = sim.Serve(context.Background(), e) })
