@@ -219,7 +219,7 @@ func (d *Dev) run(ctx context.Context, p patience) ([]byte, error) {
 			d.dirty = again || try > 0
 			return a, nil
 		case errors.Is(err, errUnheard) && try < d.o.Retries:
-		case errors.Is(err, errUnheard), errors.Is(err, errMute):
+		case errors.Is(err, errUnheard), errors.Is(err, errMute), errors.Is(err, errSpoilt):
 			_ = d.bus.send(ackFrame) // the chip drops the command, if it has it
 			d.drop()
 			return nil, fmt.Errorf("%w: command %02X: %w", ErrReader, code, err)
@@ -255,6 +255,7 @@ func (d *Dev) drop() {
 var (
 	errUnheard = errors.New("pn532: not acknowledged")
 	errMute    = errors.New("pn532: no answer")
+	errSpoilt  = errors.New("pn532: no answer that can be used")
 	errRefused = errors.New("pn532: syntax error, says the chip")
 )
 
@@ -288,7 +289,7 @@ func (d *Dev) await(ctx context.Context, code byte, p patience) (a []byte, again
 			case !spoilt:
 				return nil, false, errMute
 			case nacks > d.o.Retries:
-				return nil, false, fmt.Errorf("%w that can be used: %w", errMute, noise)
+				return nil, false, fmt.Errorf("%w: %w", errSpoilt, noise)
 			default:
 				nacks++
 				spoilt = false
