@@ -115,9 +115,9 @@ func parse(b []byte) (it item, n int, begun bool) {
 	case f[head] == tfiFail && size == 1:
 		return item{kind: refused}, end, false
 	case f[head] != tfiChip:
-		return broken("TFI", head), end, false
+		return broken("TFI", head), n + 2, false
 	case size < 2:
-		return broken("LEN", head-2), end, false
+		return broken("LEN", head-2), n + 2, false
 	}
 	return item{kind: answer, data: f[head+1 : head+size]}, end, false
 }

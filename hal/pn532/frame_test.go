@@ -195,7 +195,8 @@ func FuzzDecoder(f *testing.F) {
 				}
 			}
 		}
-		if !found && len(b) <= maxFrame {
+		// What holds a TFI may be a frame that ends in the middle of the good one.
+		if !found && len(b) <= maxFrame && !bytes.Contains(b, []byte{tfiChip}) {
 			t.Errorf("the frame behind % X is lost", b)
 		}
 	})
