@@ -16,6 +16,7 @@ type Opts struct {
 	Exchange time.Duration // for one exchange with a card, with all its waiting time extensions
 	Poll     time.Duration // between two looks for a card, and at one that is to be taken away
 	Retries  int           // how often a frame is sent again; negative means never
+	Baud     int           // of the serial line, bit/s: 115200, 230400, 460800 or 921600
 	// IRQ tells whether the chip's P70_IRQ is low: the chip has something to say. It saves the polling of SPI and I2C; nil polls.
 	IRQ func() bool
 }
@@ -23,6 +24,7 @@ type Opts struct {
 // DefaultOpts is what the zero value of each field of Opts means.
 var DefaultOpts = Opts{
 	ACK: 25 * time.Millisecond, Answer: 500 * time.Millisecond, Exchange: 10 * time.Second, Poll: 30 * time.Millisecond, Retries: 2,
+	Baud: HSUSpeed,
 }
 
 // gap is how long the line may pause within a frame.
@@ -75,6 +77,7 @@ func newDev(b bus, o *Opts) *Dev {
 		set(&d.o.Exchange, o.Exchange)
 		set(&d.o.Poll, o.Poll)
 		set(&d.o.Retries, o.Retries)
+		set(&d.o.Baud, o.Baud)
 		d.o.Retries = max(d.o.Retries, 0)
 		d.o.IRQ = o.IRQ
 	}
@@ -156,6 +159,14 @@ func (d *Dev) nonsense(code byte, a []byte) error {
 
 // ready opens the line when it is not open and sets the chip up when it is not.
 func (d *Dev) ready(ctx context.Context) error {
+	err := d.begin(ctx)
+	if h, ok := d.bus.(*hsu); ok && errors.Is(err, errUnheard) && ctx.Err() == nil && h.other() {
+		err = d.begin(ctx)
+	}
+	return err
+}
+
+func (d *Dev) begin(ctx context.Context) error {
 	if d.closed {
 		return ErrClosed
 	}

@@ -10,6 +10,7 @@ import (
 // Commands, UM0701-02 chapter 7.
 const (
 	cmdFirmware   = 0x02
+	cmdBaud       = 0x10
 	cmdParameters = 0x12
 	cmdSAM        = 0x14
 	cmdRF         = 0x32
@@ -51,6 +52,11 @@ func (d *Dev) setUp(ctx context.Context) error {
 	if f.IC != icPN532 {
 		d.drop()
 		return fmt.Errorf("%w: chip %02X is no PN532", ErrReader, f.IC)
+	}
+	if h, ok := d.bus.(*hsu); ok {
+		if err := h.speedUp(ctx, d); err != nil {
+			return err
+		}
 	}
 	// RATS by the chip; no NAD and no DID.
 	if err := d.plain(ctx, cmdParameters, 0x14); err != nil {

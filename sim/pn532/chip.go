@@ -48,6 +48,7 @@ type Chip struct {
 	tear    int  // exchanges until the cards are taken away; 0 never
 	after   bool // taken away after the card has carried out the command
 	used    int  // exchanges so far
+	speed   int  // of the serial line
 
 	// Used by Serve and the command under way, one at a time.
 	asleep  bool // the line's next bytes are lost until it wakes
@@ -59,6 +60,7 @@ type Chip struct {
 	held    []byte     // command parts that the host has chained
 	rest    []byte     // what is left of a response
 	last    []byte     // last answer, for a NACK
+	next    int        // speed after the next ACK
 	seen    apdu.Session
 }
 
@@ -77,7 +79,21 @@ func (c *Chip) powerUp() {
 	c.asleep, c.normal, c.retries, c.rats = true, false, 0xFF, true
 	c.regs = map[uint16]byte{}
 	c.last = nil
+	c.setSpeed(115200)
 	c.fieldOff()
+}
+
+func (c *Chip) setSpeed(baud int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.speed = baud
+}
+
+// Speed is the speed of the chip's serial line, bit/s. The line itself passes bytes whatever it is.
+func (c *Chip) Speed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.speed
 }
 
 // stale is how long the chip waits for the rest of a frame.
@@ -151,12 +167,17 @@ func (c *Chip) Serve(ctx context.Context, line io.ReadWriter) error {
 			switch k {
 			case ack:
 				abort()
+				if c.next != 0 {
+					c.setSpeed(c.next)
+					c.next = 0
+				}
 			case nack:
 				if now == nil && c.last != nil {
 					err = c.transmit(ctx, line)
 				}
 			case command:
 				abort()
+				c.next = 0
 				now, err = c.begin(ctx, line, cmd)
 			}
 			if err != nil {

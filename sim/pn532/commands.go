@@ -33,6 +33,9 @@ const (
 	cmdInitAsTarget  = 0x8C
 )
 
+// speeds of SetSerialBaudRate by code.
+var speeds = [...]int{9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000}
+
 // do carries out a command and returns its answer, code first; nil is the error frame. When ctx ends the answer does not matter.
 func (c *Chip) do(ctx context.Context, cmd []byte) []byte {
 	code, p := cmd[0], cmd[1:]
@@ -75,7 +78,11 @@ func (c *Chip) carryOut(ctx context.Context, code byte, p []byte) (a []byte, ok 
 	case cmdWriteGPIO:
 		return nil, len(p) == 2
 	case cmdBaud:
-		return nil, len(p) == 1 && p[0] <= 0x08
+		if len(p) != 1 || int(p[0]) >= len(speeds) {
+			return nil, false
+		}
+		c.next = speeds[p[0]]
+		return nil, true
 	case cmdParameters:
 		if len(p) != 1 {
 			return nil, false
