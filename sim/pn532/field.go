@@ -67,7 +67,7 @@ type placed struct {
 	state state
 	gone  bool
 	block byte   // the card's block number; 1 after activation (ISO/IEC 14443-4, 7.5.3)
-	last  []byte // its last answer
+	last  []byte // the last block of its last answer
 }
 
 // Tap holds a card before the antenna until Take. It returns a number for Take.
@@ -291,6 +291,9 @@ const (
 // mute is what a card takes that does not answer: frame waiting time with retries.
 const mute = 80 * time.Millisecond
 
+// maxBlock is the longest information field of a card's block, which are of 256 bytes at the most.
+const maxBlock = 253
+
 // slowness is what FaultSlow adds to each exchange.
 const slowness = 700 * time.Millisecond
 
@@ -346,8 +349,8 @@ func (c *Chip) exchange(ctx context.Context, p *placed, apdu []byte) (status byt
 		summary, detail := c.seen.Response(apdu, out)
 		c.o.Trace.Emit("nfc", "<", summary, detail...)
 	}
-	p.block ^= 1
-	p.last = out
+	p.block ^= 1 // as if it had been one block
+	p.last = out[max(0, len(out)-maxBlock):]
 	return statusOK, out
 }
 

@@ -59,7 +59,7 @@ func libnfc(t *testing.T, line, input string, heard func(string), tool string, a
 	t.Helper()
 	path, err := exec.LookPath(tool)
 	if err != nil {
-		t.Fatalf("%s is missing: apt-get install --no-install-recommends libnfc-bin libnfc-pn53x-examples", tool)
+		t.Fatalf("%s is missing: apt-get install --no-install-recommends libnfc-bin libnfc-examples libnfc-pn53x-examples", tool)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 14*time.Second)
 	defer cancel()
