@@ -124,6 +124,8 @@ func TestExchangeOnTheWire(t *testing.T) {
 		{"status 02", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x02)...), nil, nil, 1, 0, ErrTransmission},
 		{"status 0B", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x0B)...), nil, nil, 1, 0, ErrProtocol},
 		{"status 0D", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x0D)...), nil, nil, 1, 0, ErrReader},
+		{"status 10", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x10)...), nil, nil, 1, 0, ErrReader},
+		{"status 20", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x20, 0x90, 0x00)...), nil, nil, 1, 0, ErrReader},
 		{"status 27", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x27)...), nil, nil, 1, 0, ErrGone},
 		{"status 2B", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x2B)...), nil, nil, 1, 0, ErrGone},
 		{"status that the manual does not know", append(bytes.Clone(ackFrame), chipFrame(0x41, 0x3F)...), nil, nil, 1, 0, ErrReader},
@@ -132,6 +134,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sends, nacks := 0, 0
+				var last time.Time
 				s := &script{}
 				s.say = func(frame []byte) []byte {
 					switch {
@@ -142,8 +145,13 @@ func TestExchangeOnTheWire(t *testing.T) {
 						return good(frame)
 					}
 					if sends++; sends == 1 {
+						last = time.Now()
 						return c.first
 					}
+					if d := time.Since(last); d < ackUnrepeatable && !bytes.Equal(c.first, nackFrame) {
+						t.Errorf("sent again after %v: the chip may still say that it has got it", d)
+					}
+					last = time.Now()
 					return c.second
 				}
 				d := newDev(s, nil)
