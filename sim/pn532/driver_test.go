@@ -416,6 +416,38 @@ func TestFieldOff(t *testing.T) {
 	})
 }
 
+// TestActivateAgain: each activation begins with a reset of the field: a card that was active or deselected is found again, and the one
+// that was handed out before is gone.
+func TestActivateAgain(t *testing.T) {
+	for _, target := range []pn532.Target{cardA, cardB} {
+		on(t, nil, func(t *testing.T, r rig) {
+			card := &chip{}
+			target.Card = card
+			r.Tap(target)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			first, err := r.dev.Activate(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := first.Transceive(ctx, ppse); err != nil {
+				t.Fatal(err)
+			}
+			resets := card.resets
+			second, err := r.dev.Activate(ctx)
+			if err != nil || card.resets == resets {
+				t.Fatalf("%v, %d resets", err, card.resets-resets)
+			}
+			if _, err := first.Transceive(ctx, ppse); !errors.Is(err, driver.ErrGone) {
+				t.Error(err)
+			}
+			if _, err := second.Transceive(ctx, ppse); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestWaitRemoved(t *testing.T) {
 	for _, c := range []struct {
 		name   string
