@@ -216,6 +216,50 @@ func TestLateAnswer(t *testing.T) {
 	})
 }
 
+// TestDoubleAnswer: a command that was sent again, or an answer that was asked for again, may be answered twice; the second time is not
+// the answer to the next command.
+func TestDoubleAnswer(t *testing.T) {
+	for _, again := range []string{"command", "answer"} {
+		t.Run(again, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				heard := 0
+				s := &script{}
+				s.say = func(frame []byte) []byte {
+					if isExchange(frame) || bytes.Equal(frame, nackFrame) {
+						heard++
+					}
+					switch {
+					case isExchange(frame) && heard == 1 && again == "command":
+						return nil
+					case isExchange(frame) && heard == 1:
+						return append(bytes.Clone(ackFrame), 0x00, 0x00, 0xFF, 0x03, 0xFC)
+					case bytes.Equal(frame, nackFrame):
+						one := chipFrame(append([]byte{0x41, 0x00}, apdu...)...)
+						return append(one, one...)
+					case isExchange(frame) && heard == 2:
+						return append(good(frame), good(frame)...)
+					}
+					return good(frame)
+				}
+				d := newDev(s, nil)
+				k, err := d.Activate(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range byte(3) {
+					want := append(bytes.Clone(apdu), i)
+					if i == 0 {
+						want = apdu
+					}
+					if out, err := k.Transceive(t.Context(), want); err != nil || !bytes.Equal(out, want) {
+						t.Errorf("exchange %d: % X, %v", i, out, err)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestACKTime: the chip has its 15 ms to acknowledge.
 func TestACKTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

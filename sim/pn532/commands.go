@@ -232,8 +232,12 @@ func (c *Chip) thru(ctx context.Context, p []byte) []byte {
 		return none()
 	}
 	pcb, head := p[0], []byte{}
-	if pcb&0x08 != 0 { // with a card identifier, which cards of type B were given
-		if len(p) < 2 || p[1]&0x0F != 1 || !t.B {
+	// Cards of type B were given an identifier, which must be in a block then; those of type A were not.
+	if t.B != (pcb&0x08 != 0) {
+		return none()
+	}
+	if t.B {
+		if len(p) < 2 || p[1]&0x0F != 1 {
 			return none()
 		}
 		head, p = p[1:2], p[1:]

@@ -452,24 +452,26 @@ func TestWaitRemoved(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		target pn532.Target
+		asked  bool // without a reset of the field
 		before func(t *testing.T, r rig, k *driver.Card)
 	}{
-		{"after activation, type A", cardA, func(*testing.T, rig, *driver.Card) {}},
-		{"after activation, type B", cardB, func(*testing.T, rig, *driver.Card) {}},
-		{"after one exchange", cardA, func(t *testing.T, _ rig, k *driver.Card) { _, _ = k.Transceive(t.Context(), ppse) }},
-		{"after two", cardA, func(t *testing.T, _ rig, k *driver.Card) {
+		{"after activation, type A", cardA, true, func(*testing.T, rig, *driver.Card) {}},
+		{"after activation, type B", cardB, true, func(*testing.T, rig, *driver.Card) {}},
+		{"after one exchange", cardA, true, func(t *testing.T, _ rig, k *driver.Card) { _, _ = k.Transceive(t.Context(), ppse) }},
+		{"after two", cardA, true, func(t *testing.T, _ rig, k *driver.Card) {
 			_, _ = k.Transceive(t.Context(), ppse)
 			_, _ = k.Transceive(t.Context(), ppse)
 		}},
-		{"after the field was off", cardB, func(t *testing.T, r rig, _ *driver.Card) { _ = r.dev.Off(t.Context(), 0) }},
-		{"after a transmission error", cardA, func(t *testing.T, r rig, k *driver.Card) {
+		{"after the field was off", cardB, false, func(t *testing.T, r rig, _ *driver.Card) { _ = r.dev.Off(t.Context(), 0) }},
+		{"after a transmission error", cardA, false, func(t *testing.T, r rig, k *driver.Card) {
 			_ = r.SetFault(pn532.FaultRF, true)
 			_, _ = k.Transceive(t.Context(), ppse)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			on(t, nil, func(t *testing.T, r rig) {
-				c.target.Card = &chip{}
+				card := &chip{}
+				c.target.Card = card
 				id := r.Tap(c.target)
 				k, err := r.dev.Activate(t.Context())
 				if err != nil {
@@ -477,6 +479,14 @@ func TestWaitRemoved(t *testing.T) {
 				}
 				c.before(t, r, k)
 				start := time.Now()
+				resets := card.resets
+				time.AfterFunc(4900*time.Millisecond, func() {
+					card.mu.Lock()
+					defer card.mu.Unlock()
+					if asked := card.resets == resets; asked != c.asked {
+						t.Errorf("asked whether it is there: %v; %d resets", asked, card.resets-resets)
+					}
+				})
 				time.AfterFunc(5*time.Second, func() { r.Take(id) })
 				if err := r.dev.WaitRemoved(t.Context()); err != nil {
 					t.Fatal(err)

@@ -280,7 +280,7 @@ func TestPresence(t *testing.T) {
 		c.Tap(pn532.Target{Card: &chip{}, B: true})
 		h.is("4A010300", "4B01 01 50 01020304 00000000 0081C1 01 01")
 		h.is("42BA01", "4300AB01")
-		h.is("42B2", "4300A3")
+		h.is("42B2", "4301") // without the identifier that it was given
 		h.is("4401", "4500")
 		h.is("42BA01", "4301")
 		h.is("5401", "5500")
