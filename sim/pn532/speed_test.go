@@ -44,6 +44,7 @@ func TestSpeed(t *testing.T) {
 			var wg sync.WaitGroup
 			var end *porttest.End
 			dev := driver.NewHSU(func() (hal.Port, error) {
+				wg.Wait() // the driver has closed the line before it opens it again
 				p, e := porttest.Pipe(4096)
 				if err := p.SetBaud(driver.HSUSpeed); err != nil {
 					t.Error(err)
