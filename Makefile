@@ -38,6 +38,9 @@ setup-test: setup-run
 	@scripts/need opensc-tool opensc "an independent driver judges the simulated card reader"
 	@scripts/need vicc vsmartcard-vpicc "a foreign card in the virtual terminal"
 	@scripts/need -f /usr/lib/python3/dist-packages/Cryptodome/__init__.py python3-pycryptodome "a foreign card in the virtual terminal"
+	@scripts/need nfc-list libnfc-bin "an independent driver judges the simulated contactless reader"
+	@scripts/need nfc-poll libnfc-examples "an independent driver judges the simulated contactless reader"
+	@scripts/need pn53x-tamashell libnfc-pn53x-examples "an independent driver judges the simulated contactless reader"
 
 build: setup-run
 	@mkdir -p $(BIN)

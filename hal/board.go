@@ -16,6 +16,7 @@ import (
 type Board struct {
 	Name    string   `toml:"name"`
 	Reader  *Reader  `toml:"reader"`
+	NFC     *NFC     `toml:"nfc"`
 	PINPad  *PINPad  `toml:"pinpad"`
 	Scanner *Scanner `toml:"scanner"`
 	Printer *Printer `toml:"printer"`
@@ -34,6 +35,15 @@ type Reader struct {
 	// PINEntry is what the reader's keypad is used for: "none", "plain" (the card gets PINs in the clear) or "enciphered" (in the clear,
 	// and under the card's key). When left out it is all that the profile can.
 	PINEntry string `toml:"pin_entry"`
+}
+
+// NFC is the contactless front end.
+type NFC struct {
+	Driver string `toml:"driver"` // "pn532-hsu", "pn532-spi" or "pn532-i2c"
+	Port   string `toml:"port"`   // path of the serial line, of the SPI device (/dev/spidev0.0) or of the I2C bus (/dev/i2c-1)
+	Baud   int    `toml:"baud"`   // of the serial line, bit/s; 115200 when left out, at which the chip starts in any case
+	Clock  int    `toml:"clock"`  // of SPI or I2C, Hz; 1000000 and 400000 when left out
+	IRQ    string `toml:"irq"`    // name of the GPIO that the chip's P70_IRQ is on; the chip is polled when left out. Not for a serial line
 }
 
 // PINPad is the secure PIN entry device.
@@ -195,6 +205,9 @@ func (b *Board) paths() []devicePath {
 	var p []devicePath
 	if b.Reader != nil {
 		p = append(p, devicePath{"reader.port", &b.Reader.Port})
+	}
+	if b.NFC != nil {
+		p = append(p, devicePath{"nfc.port", &b.NFC.Port})
 	}
 	if b.PINPad != nil {
 		p = append(p, devicePath{"pinpad.port", &b.PINPad.Port})

@@ -54,6 +54,10 @@ func (b *Board) check() []Problem {
 		c.rangeOf("reader.baud", &r.Baud, 115200, lowBaud, highBaud)
 		c.reader(r)
 	}
+	if n := b.NFC; n != nil {
+		c.oneOf("nfc.driver", &n.Driver, "", "pn532-hsu", "pn532-spi", "pn532-i2c")
+		c.nfc(n)
+	}
 	if p := b.PINPad; p != nil {
 		c.oneOf("pinpad.driver", &p.Driver, "", "vf-packets")
 		c.rangeOf("pinpad.baud", &p.Baud, 9600, lowBaud, highBaud)
@@ -123,6 +127,35 @@ func (c *checker) reader(r *Reader) {
 	c.oneOf("reader.pin_entry", &r.PINEntry, can.pin, pinEntries...)
 	if slices.Index(pinEntries, r.PINEntry) > slices.Index(pinEntries, can.pin) {
 		c.bad("reader.pin_entry", "a %s cannot do %q: %q is its most", r.Profile, r.PINEntry, can.pin)
+	}
+}
+
+// nfcSpeeds are the speeds of a serial line that hal/pn532 can switch the chip to.
+var nfcSpeeds = []int{115200, 230400, 460800, 921600}
+
+// nfc sees that what is given belongs to the chip's line. The highest clocks are those of the PN532's data sheet.
+func (c *checker) nfc(n *NFC) {
+	if n.Driver == "pn532-hsu" {
+		n.Baud = cmp.Or(n.Baud, nfcSpeeds[0])
+		if !slices.Contains(nfcSpeeds, n.Baud) {
+			c.bad("nfc.baud", "%d is not one of 115200, 230400, 460800, 921600", n.Baud)
+		}
+		if n.Clock != 0 {
+			c.bad("nfc.clock", "is for SPI and I2C; a serial line has baud")
+		}
+		if n.IRQ != "" {
+			c.bad("nfc.irq", "is for SPI and I2C; a serial line tells by itself")
+		}
+		return
+	}
+	if n.Baud != 0 {
+		c.bad("nfc.baud", "is for a serial line; SPI and I2C have clock")
+	}
+	switch n.Driver {
+	case "pn532-spi":
+		c.rangeOf("nfc.clock", &n.Clock, 1_000_000, 10_000, 5_000_000)
+	case "pn532-i2c":
+		c.rangeOf("nfc.clock", &n.Clock, 400_000, 10_000, 400_000)
 	}
 }
 

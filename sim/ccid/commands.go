@@ -124,7 +124,7 @@ func (r *Reader) powerOn(ctx context.Context, a answer, n int) (answer, error) {
 		return a, err
 	}
 	s.card.Reset()
-	r.seen[n].reset()
+	r.seen[n].Reset()
 	atr := r.spoilATR(append([]byte(nil), s.card.ATR()...))
 	r.mu.Lock()
 	same := r.slots[n].inserts == s.inserts && r.slots[n].card != nil
@@ -260,7 +260,10 @@ func (r *Reader) changed(n int, s slot) bool {
 
 // apdu has the card carry out one APDU, in the card's time. It returns nil when the card was torn out meanwhile. An error ends Serve.
 func (r *Reader) apdu(ctx context.Context, n int, s slot, apdu []byte, extend func(t1 bool) error) ([]byte, error) {
-	r.traceCommand(&r.seen[n], apdu)
+	if r.o.Trace != nil {
+		summary, detail := r.seen[n].Command(apdu)
+		r.o.Trace.Emit("reader", ">", summary, detail...)
+	}
 	r.mu.Lock()
 	r.used++
 	tear := false
@@ -315,7 +318,10 @@ func (r *Reader) apdu(ctx context.Context, n int, s slot, apdu []byte, extend fu
 	if r.changed(n, s) {
 		return nil, nil
 	}
-	r.traceResponse(&r.seen[n], apdu, out)
+	if r.o.Trace != nil && len(out) >= 2 {
+		summary, detail := r.seen[n].Response(apdu, out)
+		r.o.Trace.Emit("reader", "<", summary, detail...)
+	}
 	return out, nil
 }
 

@@ -11,7 +11,7 @@
 //
 // The fault switches (faults.go) break the reader, its line, its keypad, and the card's answer to reset, T=0 and T=1.
 //
-// Trace events show every APDU decoded (apdu.go), with account numbers, track data and PINs masked before they leave the package.
+// Trace events show every APDU decoded (package posd/sim/apdu), with account numbers, track data and PINs masked before they leave the package.
 //
 // It does not do: change of PIN, memory cards, extended length APDUs.
 package ccid

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"posd/sim"
+	"posd/sim/apdu"
 )
 
 // Profile is a kind of reader.
@@ -82,7 +83,7 @@ type Reader struct {
 	// Used by Serve only.
 	last []byte // last answer, for a NAK
 	tell bool   // the host wants to hear of card movements
-	seen []lists
+	seen []apdu.Session
 }
 
 type slot struct {
@@ -107,7 +108,7 @@ func New(o Options) *Reader {
 	if o.Firmware == "" {
 		o.Firmware = string(o.Profile) + "-V1.00"
 	}
-	r := &Reader{o: o, pace: RealPace, slots: make([]slot, o.Slots), seen: make([]lists, o.Slots), faults: map[string]bool{}, wake: make(chan struct{}, 1)}
+	r := &Reader{o: o, pace: RealPace, slots: make([]slot, o.Slots), seen: make([]apdu.Session, o.Slots), faults: map[string]bool{}, wake: make(chan struct{}, 1)}
 	if o.Pace != nil {
 		r.pace = *o.Pace
 	}

@@ -1,4 +1,6 @@
-package ccid
+// Package apdu puts command and response APDUs of a payment card into words for the trace, with account numbers, track data, names and
+// PINs masked before they leave it. It keeps what it needs to take apart the values of data object lists.
+package apdu
 
 import (
 	"fmt"
@@ -8,12 +10,12 @@ import (
 	"posd/sim"
 )
 
-// ins names the instructions of an EMV card (Book 3, 6.3.2) and of its issuer scripts.
+// ins names the instructions of an EMV card (Book 3, 6.3.2), of its issuer scripts, and those of contactless kernel 2.
 var ins = map[byte]string{
 	0xA4: "SELECT", 0xB2: "READ RECORD", 0xA8: "GET PROCESSING OPTIONS", 0xAE: "GENERATE AC", 0x88: "INTERNAL AUTHENTICATE",
 	0x82: "EXTERNAL AUTHENTICATE", 0x84: "GET CHALLENGE", 0xCA: "GET DATA", 0x20: "VERIFY", 0xC0: "GET RESPONSE",
 	0x1E: "APPLICATION BLOCK", 0x18: "APPLICATION UNBLOCK", 0x16: "CARD BLOCK", 0x24: "PIN CHANGE/UNBLOCK", 0xDA: "PUT DATA",
-	0xDC: "UPDATE RECORD",
+	0xDC: "UPDATE RECORD", 0xEA: "EXCHANGE RELAY RESISTANCE DATA", 0xD0: "RECOVER AC", 0x2A: "COMPUTE CRYPTOGRAPHIC CHECKSUM",
 }
 
 // statuses names the status words that an EMV terminal meets (Book 3, 6.3.5).
@@ -67,16 +69,18 @@ func text(b []byte) string {
 	return string(b)
 }
 
-// lists are the data object lists that the card of a slot has shown, for taking apart what the terminal sends back.
-type lists struct {
+// Session is what is known of a card since its reset: the data object lists that it has shown, for taking apart what the terminal sends
+// back. It is used by one goroutine at a time.
+type Session struct {
 	of  map[tlv.Tag]tlv.DOL
 	acs int // GENERATE AC commands since the last GET PROCESSING OPTIONS
 }
 
-func (l *lists) reset() { *l = lists{of: map[tlv.Tag]tlv.DOL{}} }
+// Reset forgets everything: the card was reset, or is another one.
+func (l *Session) Reset() { *l = Session{of: map[tlv.Tag]tlv.DOL{}} }
 
 // learn keeps the lists in a response.
-func (l *lists) learn(body []byte) {
+func (l *Session) learn(body []byte) {
 	// What cannot be read teaches nothing; the trace says so by itself.
 	_ = tlv.Walk(body, func(_ []tlv.Tag, o tlv.Object) (bool, error) {
 		switch o.Tag {
@@ -90,7 +94,7 @@ func (l *lists) learn(body []byte) {
 }
 
 // fields takes values apart as a list says; it returns false when they do not fit.
-func (l *lists) fields(list tlv.Tag, values []byte) ([]sim.Field, bool) {
+func (l *Session) fields(list tlv.Tag, values []byte) ([]sim.Field, bool) {
 	d, ok := l.of[list]
 	if !ok || d.Len() != len(values) {
 		return nil, false
@@ -103,20 +107,17 @@ func (l *lists) fields(list tlv.Tag, values []byte) ([]sim.Field, bool) {
 	return out, true
 }
 
-func (r *Reader) traceCommand(l *lists, apdu []byte) {
-	if r.o.Trace == nil {
-		return
-	}
-	var detail []sim.Field
+// Command returns a line for a command, and its data.
+func (l *Session) Command(apdu []byte) (summary string, detail []sim.Field) {
 	if d := commandData(apdu); len(d) > 0 {
 		detail = l.command(apdu[1], d)
 	}
-	r.o.Trace.Emit("reader", ">", name(apdu), detail...)
+	return name(apdu), detail
 }
 
 // command shows the data of a command. Only the data of commands that cannot hold a secret are shown: a PIN, and anything that a
 // script writes, is not.
-func (l *lists) command(ins byte, d []byte) []sim.Field {
+func (l *Session) command(ins byte, d []byte) []sim.Field {
 	list := tlv.Tag(0)
 	switch ins {
 	case 0xA4: // the name is in the summary
@@ -149,13 +150,14 @@ func (l *lists) command(ins byte, d []byte) []sim.Field {
 	return []sim.Field{{Name: "data", Value: fmt.Sprintf("%d bytes", len(d))}}
 }
 
-func (r *Reader) traceResponse(l *lists, apdu, out []byte) {
-	if r.o.Trace == nil || len(out) < 2 {
-		return
+// Response returns a line for the response to a command, and its data. A response of less than two bytes is "no response".
+func (l *Session) Response(apdu, out []byte) (summary string, detail []sim.Field) {
+	if len(out) < 2 {
+		return "no response", nil
 	}
 	l.learn(out[:len(out)-2])
 	sw := uint16(out[len(out)-2])<<8 | uint16(out[len(out)-1])
-	summary := fmt.Sprintf("%04X", sw)
+	summary = fmt.Sprintf("%04X", sw)
 	switch what, ok := statuses[sw]; {
 	case ok:
 		summary += " " + what
@@ -163,7 +165,6 @@ func (r *Reader) traceResponse(l *lists, apdu, out []byte) {
 		summary += fmt.Sprintf(" wrong, %d tries left", sw&15)
 	}
 	body := out[:len(out)-2]
-	var detail []sim.Field
 	if len(body) > 0 {
 		detail = decode(apdu, body)
 		if len(apdu) > 1 && apdu[1] == 0xAE {
@@ -172,7 +173,7 @@ func (r *Reader) traceResponse(l *lists, apdu, out []byte) {
 			}
 		}
 	}
-	r.o.Trace.Emit("reader", "<", summary, detail...)
+	return summary, detail
 }
 
 func find(detail []sim.Field, tag string) (string, bool) {
