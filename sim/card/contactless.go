@@ -30,8 +30,8 @@ type Contactless struct {
 	// What goes wrong on the way, at an exchange (SELECT of the PPSE is 1) of the first tap.
 	Gone  int `toml:"gone"`  // the card leaves the field before it hears the command
 	Torn  int `toml:"torn"`  // the card leaves the field when it has carried out the command: the answer is lost
-	Slow  int `toml:"slow"`  // ms that the card thinks before each answer
-	Stays int `toml:"stays"` // the faults above are there in so many taps, 1 otherwise
+	Stays int `toml:"stays"` // both are there in so many taps, 1 otherwise
+	Slow  int `toml:"slow"`  // ms that the card thinks before each answer, always
 }
 
 // Tap is what a profile says of an application in the field. What is empty is as it is by contact, unless it says otherwise. The answers of

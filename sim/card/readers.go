@@ -100,25 +100,23 @@ func ReaderNamed(name string) (Reader, bool) {
 // ExpectTap is what a right reader concludes. Outcome is always given; of the others, what is empty is not looked at.
 type ExpectTap struct {
 	// Outcome is the last one, before anybody asks the issuer: approved, declined, online, end-application, try-another-interface.
-	// collision: there is more than one card, and no transaction. no-card: nothing in the field answers.
 	Outcome string `toml:"outcome"`
 	CVM     string `toml:"cvm"`     // none, signature, online-pin or confirmation-code
 	Message int    `toml:"message"` // identifier of the message with the outcome (Book A, table 9-3)
 	Kernel  int    `toml:"kernel"`
-	AID     string `toml:"aid"`   // of the application that was used, hex
-	Taps    int    `toml:"taps"`  // how often the card is presented until then; 0 is once
-	First   string `toml:"first"` // outcome of the first of several taps
-	Between int    `toml:"between"`
-	Code    string `toml:"code"`  // the issuer's response code, when asked
-	Final   string `toml:"final"` // approved or declined
-	TVR     string `toml:"tvr"`   // 95, hex; kernel 2
+	AID     string `toml:"aid"`     // of the application that was used, hex
+	Taps    int    `toml:"taps"`    // how often the card is presented until then
+	Between int    `toml:"between"` // identifier of a message that is shown on the way
+	Code    string `toml:"code"`    // the issuer's response code, when asked
+	Final   string `toml:"final"`   // approved or declined
+	TVR     string `toml:"tvr"`     // 95, hex; kernel 2
 	Balance *int64 `toml:"balance"`
 	Update  string `toml:"update"` // with the issuer's answer, the card comes back: done or failed
 	Stripe  bool   `toml:"stripe"` // mag-stripe mode
 }
 
 // tapOutcomes are the values of ExpectTap.Outcome.
-var tapOutcomes = []string{"approved", "declined", "online", "end-application", "try-another-interface", "try-again", "collision", "no-card"}
+var tapOutcomes = []string{"approved", "declined", "online", "end-application", "try-another-interface"}
 
 func (x ExpectTap) complete(at string) error {
 	bad := func(field, why string, args ...any) error {
@@ -127,8 +125,6 @@ func (x ExpectTap) complete(at string) error {
 	switch {
 	case !slices.Contains(tapOutcomes, x.Outcome):
 		return bad("outcome", "is none of %s", strings.Join(tapOutcomes, ", "))
-	case x.First != "" && !slices.Contains(tapOutcomes, x.First):
-		return bad("first", "is none of %s", strings.Join(tapOutcomes, ", "))
 	case !slices.Contains([]string{"", "none", "signature", "online-pin", "confirmation-code"}, x.CVM):
 		return bad("cvm", "is no method that there is")
 	case !slices.Contains([]string{"", "approved", "declined"}, x.Final):

@@ -72,12 +72,12 @@ func (g *Tag) UID() []byte {
 	return id
 }
 
-// ATQA answers REQA and WUPA as it is sent, least significant byte first (ISO/IEC 14443-3, 6.5.2).
+// ATQA answers REQA and WUPA (ISO/IEC 14443-3, 6.5.2), most significant byte first as readers' chips show it.
 func (g *Tag) ATQA() [2]byte {
 	if g.conf.Long {
-		return [2]byte{0x44, 0x00}
+		return [2]byte{0x00, 0x44}
 	}
-	return [2]byte{0x04, 0x00}
+	return [2]byte{0x00, 0x04}
 }
 
 // SAK ends the anticollision: ISO/IEC 14443-4 is supported.
@@ -91,13 +91,8 @@ func (g *Tag) ATQB() []byte {
 	return slices.Concat([]byte{0x50}, g.UID(), []byte{0, 0, 0, 0}, []byte{0x00, 0x81, 0x81})
 }
 
-// Delay is how long the card thinks before its next answer.
+// Delay is how long the card thinks before each answer.
 func (g *Tag) Delay() time.Duration {
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
-	if g.taps > g.conf.Stays {
-		return 0
-	}
 	return time.Duration(g.conf.Slow) * time.Millisecond
 }
 
@@ -108,9 +103,9 @@ func (g *Tag) Taps() int {
 	return g.taps
 }
 
-// Off tells the card that the field is gone, or that it has been taken out of it: the tap is over. Between two taps the cardholder does
+// Reset tells the card that the field is gone, or that it has been taken out of it: the tap is over. Between two taps the cardholder does
 // what the phone has asked for.
-func (g *Tag) Off() {
+func (g *Tag) Reset() {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
 	g.off()
@@ -133,7 +128,7 @@ func (g *Tag) Unlock() {
 }
 
 // Transceive carries out a command APDU in short form and returns data and SW1 SW2; nil means that no answer comes: the card has left the
-// field, and hears nothing until it has been Off.
+// field, and hears nothing until its Reset.
 func (g *Tag) Transceive(apdu []byte) []byte {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()

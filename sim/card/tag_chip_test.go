@@ -146,7 +146,7 @@ func TestRecover(t *testing.T) {
 	s.ac(0x90, "") // exchange 10 is lost
 	s.send(apdu("00A40400", []byte("2PAY.SYS.DDF01")), "")
 	cdol, options := s.cdol, s.options
-	s.g.Off()
+	s.g.Reset()
 
 	s.open()
 	s.gpo("9000")
@@ -194,7 +194,7 @@ func TestOnDevice(t *testing.T) {
 		if s.objects[0x9F27][0] != cid || fmt.Sprintf("%X", s.objects[0xDF4B]) != df4b {
 			t.Errorf("CID % X, DF4B % X; want %02X, %s", s.objects[0x9F27], s.objects[0xDF4B], cid, df4b)
 		}
-		s.g.Off()
+		s.g.Reset()
 	}
 	try([]byte{0x3F, 0x00, 0x02}, 0x80, "000000")
 	try([]byte{0x01, 0x00, 0x02}, 0x00, "000100")
@@ -260,7 +260,7 @@ func TestField(t *testing.T) {
 	s.open()
 	s.send(apdu("80A80000", []byte{0x83, 0}), "") // exchange 3 is not heard
 	s.send(apdu("00A40400", []byte("2PAY.SYS.DDF01")), "")
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.gpo("9000")
 	if n := len(s.c.Cryptograms()); n != 1 {
@@ -269,7 +269,7 @@ func TestField(t *testing.T) {
 	s = tapped(t, "tap-unionpay-torn")
 	s.open()
 	s.gpo("")
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.gpo("9000")
 	if n := len(s.c.Cryptograms()); n != 2 {

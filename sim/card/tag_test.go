@@ -370,7 +370,7 @@ func TestSeePhone(t *testing.T) {
 		s.data[0x9F66] = []byte{0x36, 0xC0, 0xC0, 0x80}
 		s.open()
 		s.gpo("6986")
-		s.g.Off()
+		s.g.Reset()
 		s.open()
 		s.gpo("9000")
 		if ctq := s.objects[0x9F6C]; ctq[1]&0x80 == 0 {
@@ -393,7 +393,7 @@ func TestSeePhone(t *testing.T) {
 	for range 3 {
 		s.open()
 		s.gpo("6986")
-		s.g.Off()
+		s.g.Reset()
 	}
 	s.g.Unlock()
 	s.open()
@@ -412,16 +412,16 @@ func TestIssuerUpdate(t *testing.T) {
 	}
 	auth, _ := tlv.Find(answer, 0x91)
 	command, _ := tlv.Find(answer, 0x72, 0x86)
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.send(slices.Concat(unhexTest("00820000"), []byte{byte(len(auth))}, auth), "9000")
 	s.send(command, "9000")
 	s.send(slices.Concat(unhexTest("00820000"), []byte{byte(len(auth))}, auth), "6985")
 	// A new transaction ends it.
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.gpo("9000")
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.send(command, "6988") // it was made for the ARQC before
 	// Who has had no ARQC has no answer.
@@ -434,14 +434,14 @@ func TestIssuerUpdate(t *testing.T) {
 	s.data[0x9F66] = []byte{0x36, 0x80, 0x40, 0x00}
 	s.open()
 	s.gpo("9000")
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	s.send(slices.Concat(unhexTest("00820000"), []byte{byte(len(auth))}, auth), "6985")
 	// A wrong one is refused.
 	s = tapped(t, "tap-visa-update")
 	s.open()
 	s.gpo("9000")
-	s.g.Off()
+	s.g.Reset()
 	s.open()
 	auth = slices.Clone(auth)
 	auth[0] ^= 1
@@ -462,7 +462,7 @@ func TestOfflineCounter(t *testing.T) {
 		if s.objects[0x9F27][0] != want || s.objects[0x9F36][1] != byte(i) {
 			t.Errorf("tap %d: CID % X, ATC % X", i, s.objects[0x9F27], s.objects[0x9F36])
 		}
-		s.g.Off()
+		s.g.Reset()
 	}
 	if log := s.c.Cryptograms(); len(log) != 7 || log[0].Kind != "TC" || log[6].Kind != "ARQC" || log[0].Asked != "GPO" || log[0].Amount != 1280 {
 		t.Errorf("%+v", log)
@@ -474,7 +474,7 @@ func TestBothInterfaces(t *testing.T) {
 	s := tapped(t, "unionpay-debit")
 	s.open()
 	s.gpo("9000")
-	s.g.Off()
+	s.g.Reset()
 	s.c.Transceive(dehex(t, "00A4040008A00000033301010100"))
 	out := s.c.Transceive(dehex(t, "80A80000028300"))
 	if !bytes.HasSuffix(out, []byte{0x90, 0x00}) {
