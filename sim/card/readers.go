@@ -56,7 +56,8 @@ var Readers = func() []Reader {
 	return []Reader{
 		shop(),
 		make("large", "as shop, an amount that the cardholder must be verified for", func(r *Reader) { r.Amount = 150000 }),
-		make("over", "as shop, an amount over the contactless limit", func(r *Reader) { r.Amount = 6000000 }),
+		make("over", "as shop without kernel 2, an amount over the contactless limit", func(r *Reader) { r.Amount, r.Kernels = 6000000, []int{3, 7} }),
+		make("over-too", "as shop, an amount over the contactless limit; that of kernel 2 is its own", func(r *Reader) { r.Amount = 6000000 }),
 		make("at-limit", "as shop, an amount that is the contactless limit", func(r *Reader) { r.Amount = 5000000 }),
 		make("offline", "attended, offline with online capability, floor limit 500.00", offline),
 		make("offline-large", "as offline, over the floor limit", func(r *Reader) { offline(r); r.Amount = 80000 }),

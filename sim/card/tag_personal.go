@@ -48,7 +48,9 @@ func personaliseTap(a Application, profile Profile) *personal {
 		}
 	}
 	core.put(0x5A, bcd(pan, (len(pan)+1)/2, 0xF)...)
-	core.put(0x5F34, bcd(a.PSN, 1, 0)...)
+	if t.Kernel == 2 {
+		core.put(0x5F34, bcd(a.PSN, 1, 0)...) // with the others it is in the answer to GET PROCESSING OPTIONS
+	}
 	core.put(0x5F25, append(bcd(a.Effective, 2, 0), 0x01)...)
 	core.put(0x5F24, append(bcd(a.Expiry, 2, 0), lastDay(a.Expiry))...)
 	core.put(0x5F28, bcd(a.Country, 2, 0)...)
