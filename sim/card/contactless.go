@@ -77,6 +77,9 @@ type Tap struct {
 	NoCID    bool     `toml:"no_cid"`    // the type of cryptogram is in 9F10 only
 	Format   int      `toml:"format"`    // of the answer to GET PROCESSING OPTIONS: 1 or 2 (tag 77)
 	Update   bool     `toml:"update"`    // issuer update processing: the card may come back with the issuer's answer
+	Purse    int64    `toml:"purse"`     // kernel 7: electronic cash that is left, minor units; 0 for a card without. PDOL asks for 9F7A then
+
+	Data map[string]string `toml:"data"` // what GET DATA gives, by tag in hex
 
 	// Kernel 2.
 	ACI     string `toml:"aci"`     // 9F5D, application capabilities information
@@ -215,6 +218,14 @@ func (a *Application) completeTap(at string) error {
 			return bad("methods", "names %.20q, which is none of %s", m, strings.Join(tapMethods, ", "))
 		}
 	}
+	for tag, v := range t.Data {
+		if b, err := hex.DecodeString(tag); err != nil || len(b) != 2 {
+			return bad("data", "names %.10q, which is no tag of two bytes", tag)
+		}
+		if b, err := hex.DecodeString(v); err != nil || len(b) > 120 {
+			return bad("data", "%s must be at most 120 bytes in hex", tag)
+		}
+	}
 	for _, name := range t.FCIOmit {
 		if _, err := hex.DecodeString(name); err != nil {
 			return bad("fci_omit", "names %.10q, which is no tag", name)
@@ -231,6 +242,8 @@ func (a *Application) completeTap(at string) error {
 		return bad("label", "must have 1 to 16 characters")
 	case t.CVMLimit < 0 || t.Spending < 0:
 		return bad("cvm_limit", "or spending is negative")
+	case t.Purse < 0 || t.Purse > 999999999999 || t.Purse != 0 && t.Kernel != 7:
+		return bad("purse", "is no amount, or not for this kernel")
 	case t.ODA == "xda" || a.ODA == "xda" && t.ODA == "":
 		return bad("oda", "xda is for contact only")
 	case !slices.Contains([]string{"", "also", "only"}, t.Stripe):
@@ -291,6 +304,9 @@ func (a *Application) inField() Application {
 	default:
 		if b.PDOL == "" {
 			b.PDOL = quickPDOL
+			if t.Purse > 0 {
+				b.PDOL += "9F7A01"
+			}
 		}
 		b.CDOL1, b.CVM = usualCDOL1, ""
 	}

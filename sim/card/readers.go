@@ -30,6 +30,8 @@ type Reader struct {
 	Stripe       bool    // kernel 2: mag-stripe mode
 	Unreachable  bool    // no answer from the issuer
 	Exception    bool    // every card is on the exception file
+	Small        int64   // kernel 7: up to this amount no PIN (小额免密); 0 is off
+	Purse        int64   // kernel 7: electronic cash, below this amount (9F7B); 0 is off
 }
 
 func amountOf(n int64) *int64 { return &n }
@@ -85,6 +87,8 @@ var Readers = func() []Reader {
 		make("relay", "as shop, with relay resistance", func(r *Reader) { r.Relay = true }),
 		make("torn", "as shop, recovers torn transactions", func(r *Reader) { r.Torn = 2 }),
 		make("stripe", "as shop, with mag-stripe mode", func(r *Reader) { r.Stripe = true }),
+		make("small", "as shop, no PIN for small amounts up to 1000.00", func(r *Reader) { r.Small = 100000 }),
+		make("purse", "as offline, takes electronic cash below 1000.00", func(r *Reader) { offline(r); r.Purse = 100000 }),
 		make("unreachable", "as shop, the issuer cannot be reached", func(r *Reader) { r.Unreachable = true }),
 	}
 }()
@@ -111,9 +115,10 @@ type ExpectTap struct {
 	Code    string `toml:"code"`    // the issuer's response code, when asked
 	Final   string `toml:"final"`   // approved or declined
 	TVR     string `toml:"tvr"`     // 95, hex; kernel 2
-	Balance *int64 `toml:"balance"`
-	Update  string `toml:"update"` // with the issuer's answer, the card comes back: done or failed
-	Stripe  bool   `toml:"stripe"` // mag-stripe mode
+	Balance *int64 `toml:"balance"` // that the reader has learned, minor units
+	Purse   *int64 `toml:"purse"`   // electronic cash that is left on the card, minor units
+	Update  string `toml:"update"`  // with the issuer's answer, the card comes back: done or failed
+	Stripe  bool   `toml:"stripe"`  // mag-stripe mode
 }
 
 // tapOutcomes are the values of ExpectTap.Outcome.

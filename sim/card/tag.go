@@ -23,6 +23,7 @@ type Tag struct {
 	torn  map[*application]*tornAC
 	kept  map[*application]*keptARQC
 	store map[tlv.Tag][]byte // PUT DATA: 9F70 to 9F79
+	purse map[*application]int64
 
 	// Of this tap.
 	on       bool
@@ -30,6 +31,7 @@ type Tag struct {
 	away     bool // the card has left the field
 	relay    relay
 	late     *lateRecord
+	debit    *debit
 }
 
 // newTag makes the contactless side of a card; nil when it has none.
@@ -39,12 +41,14 @@ func newTag(c *Card) *Tag {
 	}
 	g := &Tag{
 		c: c, conf: *c.profile.Contactless, torn: map[*application]*tornAC{}, kept: map[*application]*keptARQC{},
-		store: map[tlv.Tag][]byte{},
+		store: map[tlv.Tag][]byte{}, purse: map[*application]int64{},
 	}
 	g.shown = g.conf.CDCVM == "done"
 	for i, contact := range c.apps {
 		if a := &c.profile.Applications[i]; a.Tap != nil {
-			g.apps = append(g.apps, &application{counters: contact.counters, a: a.inField(), version: contact.version})
+			field := &application{counters: contact.counters, a: a.inField(), version: contact.version}
+			g.apps = append(g.apps, field)
+			g.purse[field] = a.Tap.Purse
 		}
 	}
 	return g
@@ -208,6 +212,18 @@ func (g *Tag) dispatch(cmd command) []byte {
 		return swCLA
 	}
 	return h.do(cmd)
+}
+
+// Purse is the electronic cash that is left on the first application that has some, minor units.
+func (g *Tag) Purse() int64 {
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	for _, a := range g.apps {
+		if a.a.Tap.Purse > 0 {
+			return g.purse[a]
+		}
+	}
+	return 0
 }
 
 // personalise signs the certificates of a tag that is used for the first time.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"slices"
+	"strings"
 
 	"posd/emv/tlv"
 )
@@ -211,10 +212,25 @@ func (g *Tag) getData(cmd command) []byte {
 	case tag == 0x9F50 && t.a.Tap.Balance != nil:
 		v, _ := tlv.AppendNumber(nil, *t.a.Tap.Balance, 6)
 		return ok(put(nil, tag, v...))
+	case tag == 0x9F79 && t.a.Tap.Purse > 0:
+		v, _ := tlv.AppendNumber(nil, g.purse[t.application], 6)
+		return ok(put(nil, tag, v...))
+	case t.a.Tap.object(tag) != nil:
+		return ok(put(nil, tag, t.a.Tap.object(tag)...))
 	case storage(tag) && g.store[tag] != nil:
 		return ok(put(nil, tag, g.store[tag]...))
 	}
 	return g.c.getData(cmd)
+}
+
+// object is what the profile has for GET DATA, nil when there is nothing.
+func (t *Tap) object(tag tlv.Tag) []byte {
+	for name, v := range t.Data {
+		if strings.EqualFold(name, tagHex(tag)) {
+			return unhex(v)
+		}
+	}
+	return nil
 }
 
 // storage tells the objects that any reader may write (C-2, standalone data storage).

@@ -13,6 +13,7 @@ const (
 	fileStripe = 1
 	fileData   = 2
 	fileKeys   = 3
+	filePurse  = 4 // the issuer's authorisation code of electronic cash, alone in the last record
 )
 
 // Bits of the application interchange profile of kernel 2.
@@ -105,6 +106,10 @@ func personaliseTap(a Application, profile Profile) *personal {
 			n++ // the record that is made for the transaction
 		}
 		p.afl = append(p.afl, fileKeys<<3, 1, n, 0)
+	}
+	if t.Purse > 0 {
+		p.records[filePurse] = [][]byte{put(nil, 0x9F74, []byte("ECC001")...)}
+		p.afl = append(p.afl, filePurse<<3, 1, 1, 0)
 	}
 	p.finish(&a)
 	if t.Fault == tapBig {

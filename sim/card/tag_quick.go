@@ -38,10 +38,14 @@ type lateRecord struct {
 // keptARQC is what a card keeps for the issuer's answer, which comes with another tap.
 type keptARQC struct{ ac [8]byte }
 
+// debit is a payment from the purse that counts when the last record has been read.
+type debit struct {
+	t      *transaction
+	amount int64
+}
+
 // swSeePhone asks for the cardholder: conditions of use are not satisfied until then (C-3 and C-7, status of GET PROCESSING OPTIONS).
-var (
-	swSeePhone = []byte{0x69, 0x86}
-)
+var swSeePhone = []byte{0x69, 0x86}
 
 // getProcessingOptions begins the transaction; with kernels 3 and 7 it is all of it.
 func (g *Tag) getProcessingOptions(cmd command) []byte {
@@ -65,7 +69,7 @@ func (g *Tag) getProcessingOptions(cmd command) []byte {
 	}
 	t.options = slices.Clone(o.Value)
 	t.keep(t.pdol, t.options)
-	g.relay, g.late = relay{}, nil
+	g.relay, g.late, g.debit = relay{}, nil, nil
 	delete(g.kept, t.application)
 	if tap.Kernel != 2 {
 		return g.quick(t)
@@ -111,7 +115,10 @@ func (g *Tag) quick(t *transaction) []byte {
 	}
 	kind := byte(aac)
 	if ok1 || tap.FirstAnswer == "tc" {
-		kind = t.decide(want)
+		if kind = t.decide(want); want == tc && kind == arqc && g.pays(t) {
+			kind = tc
+			g.debit = &debit{t, t.amount()}
+		}
 	}
 	if kind == arqc && ttq[0]&ttqOffline != 0 {
 		kind = aac
@@ -261,6 +268,14 @@ func (g *Tag) qualifiers(t *transaction, ttq []byte) (ctq [2]byte, good bool, sw
 	return ctq, false, nil
 }
 
+// pays tells whether the purse has the money and the reader takes it (9F7A).
+func (g *Tag) pays(t *transaction) bool {
+	left := g.purse[t.application]
+	support := t.value(0x9F7A)
+	return t.a.Tap.Purse > 0 && !t.blocked && len(support) == 1 && support[0] == 1 && t.amount() >= 0 && t.amount() <= left &&
+		hex.EncodeToString(t.value(0x5F2A)) == t.a.Currency
+}
+
 // readRecord is READ RECORD (Book 3, 6.5.11), with the record that is made for this transaction.
 func (g *Tag) readRecord(cmd command) []byte {
 	t := g.c.cur
@@ -274,6 +289,12 @@ func (g *Tag) readRecord(cmd command) []byte {
 		return t.status("read")
 	case g.late != nil && g.late.t == t && sfi == fileKeys && cmd.p1 == g.late.number:
 		return ok(slices.Clone(g.late.content))
+	}
+	if d := g.debit; d != nil && d.t == t && len(t.afl) >= 4 {
+		if last := t.afl[len(t.afl)-4:]; sfi == last[0]>>3 && cmd.p1 == last[2] {
+			g.purse[t.application] -= d.amount // whether the answer gets there or not
+			g.debit = nil
+		}
 	}
 	file := t.records[sfi]
 	if sfi == logFile {
