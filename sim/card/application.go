@@ -209,6 +209,8 @@ func (a *Application) complete(at string) error {
 		return err
 	}
 	switch {
+	case len(a.AIP) != 0 && len(a.AIP) != 4:
+		return bad("aip", "must be two bytes in hex")
 	case a.Label == "" || len(a.Label) > 16 || len(a.Preferred) > 16:
 		return bad("label", "must have 1 to 16 characters")
 	case !slices.Contains([]string{"none", "sda", "dda", "cda", "xda"}, a.ODA):
