@@ -117,7 +117,10 @@ const (
 	chipCDOL1 = "9F02069F03069F1A0295055F2A029A039C019F37049F35019F3403"
 )
 
-// payment systems' kernels (Book B, table 3-6).
+// longestTapKey is the longest card key in the field, in bytes: signature and the other objects of an answer make 256 bytes at most.
+const longestTapKey = 224
+
+// kernelOf are the payment systems' kernels (Book B, table 3-6).
 var kernelOf = map[string]int{"UnionPay": 7, "Visa": 3, "Mastercard": 2}
 
 // completeTaps checks the contactless part of a profile.
@@ -255,7 +258,13 @@ func (a *Application) completeTap(at string) error {
 	}
 	b := a.inField()
 	b.Tap = nil
-	return b.complete(at)
+	if err := b.complete(at); err != nil {
+		return err
+	}
+	if c := chainOf(unhex(b.AID), b.Keys); b.ODA != "none" && c != nil && c.icc.size > longestTapKey {
+		return bad("keys", "has a card key whose signature does not fit into an answer with all that goes with it")
+	}
+	return nil
 }
 
 // dash reads a value that "-" leaves out.

@@ -56,6 +56,7 @@ func TestContactlessProfile(t *testing.T) {
 		{"offline_count = 5", "pdol = \"9F\"", "application[0].tap.pdol"},
 		{"offline_count = 5", "aip = \"20\"", "application[0].tap.aip"},
 		{"offline_count = 5", "status = { tap = \"6985\" }", "application[0].tap.status"},
+		{"offline_count = 5", "keys = \"1984\"", "application[0].tap.keys"},
 		{"offline_count = 5", "keys = \"999\"", "application[0].tap.keys"},
 		{"offline_count = 5", "colour = 5", "unknown key"},
 	} {
