@@ -44,7 +44,7 @@ type Application struct {
 	Format     int    `toml:"format"`      // of GPO and GENERATE AC answers: 1 (tag 80) or 2 (tag 77)
 	IssuerAuth string `toml:"issuer_auth"` // external (EXTERNAL AUTHENTICATE), cdol2 or none
 
-	CVN string `toml:"cvn"` // cryptogram version: "" (PBOC's layout), 01 (PBOC), 10 or 18 (Visa)
+	CVN string `toml:"cvn"` // cryptogram version: "" (PBOC's layout), 01 (PBOC), 10, 17 or 18 (Visa)
 
 	PINTries     int    `toml:"pin_tries"`     // that the issuer allows, 3 otherwise
 	PINLeft      *int   `toml:"pin_left"`      // tries that are left now; all of them otherwise
@@ -65,6 +65,8 @@ type Application struct {
 	Objects map[string]string `toml:"objects"` // by tag in hex: replaces an object, or is added
 	Omit    []string          `toml:"omit"`    // tags in hex
 	Status  map[string]string `toml:"status"`  // by command (select, gpo, read, generate, second ...): SW1 SW2 that it always gives
+
+	Tap *Tap `toml:"tap"` // the application in the field; nil when it is there by contact only
 }
 
 // Faults of an application's personalisation and signatures.
@@ -203,7 +205,12 @@ func (a *Application) complete(at string) error {
 			return bad("status", "%s must be two bytes in hex", name)
 		}
 	}
+	if err := a.completeTap(at); err != nil {
+		return err
+	}
 	switch {
+	case len(a.AIP) != 0 && len(a.AIP) != 4:
+		return bad("aip", "must be two bytes in hex")
 	case a.Label == "" || len(a.Label) > 16 || len(a.Preferred) > 16:
 		return bad("label", "must have 1 to 16 characters")
 	case !slices.Contains([]string{"none", "sda", "dda", "cda", "xda"}, a.ODA):
@@ -216,8 +223,8 @@ func (a *Application) complete(at string) error {
 		return bad("keys", "is none of %s", strings.Join(chainNames(), ", "))
 	case a.Fault != "" && !slices.Contains(Faults, a.Fault):
 		return bad("fault", "is none of %s", strings.Join(Faults, ", "))
-	case !slices.Contains([]string{"", "01", "10", "18"}, a.CVN):
-		return bad("cvn", "is none of 01, 10, 18")
+	case !slices.Contains([]string{"", "01", "10", "17", "18"}, a.CVN):
+		return bad("cvn", "is none of 01, 10, 17, 18")
 	case !slices.Contains([]string{"", "aac", "arqc", "tc"}, a.FirstAnswer):
 		return bad("first_answer", "is none of aac, arqc, tc")
 	case a.PINLeft != nil && (*a.PINLeft < 0 || *a.PINLeft > 15):

@@ -20,18 +20,24 @@ type Card struct {
 	dir     []byte // name of the directory that is selected: PSE or DDF
 	cur     *transaction
 	log     []Cryptogram
+	tag     *Tag // the contactless side, nil when there is none
 }
 
 // application is what an application keeps from one transaction to the next.
 type application struct {
 	*personal
+	*counters
 	a       Application
+	version *version
+}
+
+// counters is what an application counts, over whichever of its interfaces it is used.
+type counters struct {
 	blocked bool
 	atc     uint16
 	online  uint16 // 9F13, ATC of the last transaction that the issuer answered
 	tries   int    // 9F17
 	pin     string
-	version *version
 	offline int   // transactions approved without the issuer, in a row
 	total   int64 // their amounts
 	pending bool  // the last ARQC was never followed by a second GENERATE AC
@@ -99,10 +105,11 @@ func New(p Profile) (*Card, error) {
 			tries = *a.PINLeft
 		}
 		c.apps = append(c.apps, &application{
-			a: a, blocked: a.Blocked, atc: uint16(a.ATC), online: uint16(a.LastOnline), tries: tries, pin: p.PIN,
-			version: versionNamed(a.CVN),
+			counters: &counters{blocked: a.Blocked, atc: uint16(a.ATC), online: uint16(a.LastOnline), tries: tries, pin: p.PIN},
+			a:        a, version: versionNamed(a.CVN),
 		})
 	}
+	c.tag = newTag(c)
 	return c, nil
 }
 

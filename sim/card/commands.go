@@ -52,7 +52,10 @@ func (c *Card) selectFile(cmd command) []byte {
 }
 
 // statusNames are the commands to which a profile can have a fixed answer.
-var statusNames = []string{"select", "gpo", "read", "challenge", "verify", "getdata", "internal", "generate", "external", "second"}
+var statusNames = []string{
+	"select", "gpo", "read", "challenge", "verify", "getdata", "internal", "generate", "external", "second",
+	"relay", "recover", "putdata", "checksum", // in the field only
+}
 
 // status is the fixed answer of the profile to a command, nil when there is none.
 func (a *application) status(name string) []byte {

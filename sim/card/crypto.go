@@ -108,11 +108,14 @@ func macBlocks(k key16, data []byte) (out [8]byte) {
 	return out
 }
 
-// macTags are the data of an application cryptogram, Book 2, table 26, in its order.
-var macTags = []struct {
+// sizedTag is a data object with its length in a cryptogram.
+type sizedTag struct {
 	tag  uint32
 	size int
-}{
+}
+
+// macTags are the data of an application cryptogram, Book 2, table 26, in its order.
+var macTags = []sizedTag{
 	{0x9F02, 6}, {0x9F03, 6}, {0x9F1A, 2}, {0x95, 5}, {0x5F2A, 2}, {0x9A, 3}, {0x9C, 1}, {0x9F37, 4}, {0x82, 2}, {0x9F36, 2},
 }
 

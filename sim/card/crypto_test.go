@@ -175,7 +175,7 @@ cvm = "00000000000000001F00"
 		{`label = "X"`, "label = \"X\"\noda = \"xda\"", "application[0].keys"},
 		{`label = "X"`, "label = \"X\"\nkeys = \"999\"", "application[0].keys"},
 		{`label = "X"`, "label = \"X\"\nfault = \"bad\"", "application[0].fault"},
-		{`label = "X"`, "label = \"X\"\ncvn = \"17\"", "application[0].cvn"},
+		{`label = "X"`, "label = \"X\"\ncvn = \"19\"", "application[0].cvn"},
 		{`label = "X"`, "label = \"X\"\nfirst_answer = \"no\"", "application[0].first_answer"},
 		{`label = "X"`, "label = \"X\"\nobjects = { \"9F\" = \"0\" }", "application[0].objects"},
 		{`label = "X"`, "label = \"X\"\nstatus = { gpo = \"69\" }", "application[0].status"},

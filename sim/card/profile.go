@@ -36,10 +36,13 @@ type Profile struct {
 	Expect       Expect            `toml:"expect"`    // of the terminal that ships, Terminals[0]
 	ExpectAt     map[string]Expect `toml:"expect_at"` // of others, by Terminal.Name
 	Applications []Application     `toml:"application"`
+
+	Contactless *Contactless         `toml:"contactless"` // its antenna; nil for a card that has none
+	ExpectTap   map[string]ExpectTap `toml:"expect_tap"`  // of contactless readers, by Reader.Name
 }
 
 // Groups are the kinds of profile, in the order in which people want to see them.
-var Groups = []string{"everyday", "decline", "pin", "offline", "selection", "authentication", "restrictions", "issuer", "faults"}
+var Groups = []string{"everyday", "decline", "pin", "offline", "selection", "authentication", "restrictions", "issuer", "faults", "contactless"}
 
 // Host is the cardholder's account as the issuer has it, and what the issuer sends back.
 type Host struct {
@@ -62,8 +65,11 @@ func (e *ProfileError) Error() string { return fmt.Sprintf("card: profile: %s %s
 //go:embed profiles/*.toml
 var profileFiles embed.FS
 
-// Profiles lists the names of the built-in profiles, sorted.
-func Profiles() []string {
+// Profiles lists the names of the built-in profiles of cards that can be inserted, sorted. See Taps for the others.
+func Profiles() []string { return named().contact }
+
+// profileNames lists the names of all built-in profiles, sorted.
+func profileNames() []string {
 	entries, err := profileFiles.ReadDir("profiles")
 	if err != nil {
 		panic("card: profiles are embedded: " + err.Error())
@@ -80,7 +86,7 @@ func Profiles() []string {
 func Load(name string) (*Card, error) {
 	b, err := profileFiles.ReadFile("profiles/" + name + ".toml")
 	if err != nil {
-		return nil, fmt.Errorf("card: no profile named %.40q; there are %s", name, strings.Join(Profiles(), ", "))
+		return nil, fmt.Errorf("card: no profile named %.40q; there are %s", name, strings.Join(profileNames(), ", "))
 	}
 	c, err := Parse(b)
 	if err != nil {
@@ -93,7 +99,7 @@ func Load(name string) (*Card, error) {
 // builtin reads the built-in profiles without making cards of them.
 func builtin() []Profile {
 	var out []Profile
-	for _, name := range Profiles() {
+	for _, name := range profileNames() {
 		b, err := profileFiles.ReadFile("profiles/" + name + ".toml")
 		var p Profile
 		if err == nil {
@@ -214,6 +220,9 @@ func (p *Profile) complete() error {
 		p.Types = []string{p.PIN}
 	}
 	p.PerRecord = max(p.PerRecord, 1)
+	if err := p.completeTaps(); err != nil {
+		return err
+	}
 	p.Applications = slices.Clone(p.Applications)
 	for i := range p.Applications {
 		if err := p.Applications[i].complete(fmt.Sprintf("application[%d]", i)); err != nil {

@@ -304,10 +304,27 @@ func FuzzProfile(f *testing.F) {
 	f.Add([]byte(baseProfile + "objects = { \"9F14\" = \"05\" }\nomit = [\"8C\"]\nstatus = { gpo = \"6985\" }\nfault = \"padding\"\n"))
 	f.Add([]byte(strings.Replace(baseProfile, `oda = "cda"`, "oda = \"xda\"\nkeys = \"p256\"\nddf = \"A0000003330101FF01\"", 1)))
 	f.Add([]byte(strings.Replace(baseProfile, `oda = "cda"`, "oda = \"sda\"\ncvn = \"18\"\nafl = \"0801010010010200\"\naip = \"FFFF\"", 1)))
+	for _, name := range []string{"tap-unionpay-purse", "tap-mastercard-stripe", "tap-visa-update"} {
+		text, err := profileText(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := card.Parse(b)
 		if err != nil {
 			return
+		}
+		if g := c.Tag(); g != nil {
+			for _, apdu := range []string{
+				"00A404000E325041592E5359532E444446303100", "00A4040008A00000033301010200", "00A4040007A000000003101000", "00A4040007A000000004101000",
+				"80A80000028300", "80A80000238321" + strings.Repeat("36", 33) + "00", "00B2011400", "802A8E80040000012300", "80AE900000",
+			} {
+				if out := g.Transceive(dehex(t, apdu)); len(out) == 1 || len(out) > 2048 {
+					t.Errorf("%s: answer of %d bytes in the field", apdu, len(out))
+				}
+			}
 		}
 		for _, apdu := range []string{
 			"00A404000E315041592E5359532E444446303100", "00B2010C00", "00A4040008A00000033301010100", "80A80000028300", "00B2011400",

@@ -15,6 +15,7 @@ type version struct {
 
 	session func(card key16, atc uint16) key16
 	whole   bool // the cryptogram covers all of 9F10, else the card verification results in it only
+	short   bool // the cryptogram covers 9F02, 9F37, 9F36 and byte 5 of 9F10 only
 	zeros   bool // the MAC pads with zeros (ISO 9797-1, method 1), else with 80 00 ... (method 2)
 	csu     bool // issuer authentication is method 2 with a card status update (Book 2, 8.2.2), else method 1 with the ARC (8.2.1)
 }
@@ -23,6 +24,7 @@ var versions = []version{
 	{name: "", code: 0x12, session: commonSession, whole: true},
 	{name: "01", code: 0x01, session: pbocSession},
 	{name: "10", code: 0x0A, visa: true, session: noSession, zeros: true},
+	{name: "17", code: 0x11, visa: true, session: noSession, short: true, zeros: true},
 	{name: "18", code: 0x12, visa: true, session: commonSession, whole: true, csu: true},
 }
 
@@ -62,6 +64,16 @@ func (v *version) iad(results [3]byte) []byte {
 	return out
 }
 
+// shortTags are the data of cryptogram version 17 (Visa Contactless Payment Specification 2.1, as openemv and proxmark3 have it).
+var shortTags = []sizedTag{{0x9F02, 6}, {0x9F37, 4}, {0x9F36, 2}}
+
+func (v *version) tags() []sizedTag {
+	if v.short {
+		return shortTags
+	}
+	return macTags
+}
+
 // commonSession is the common session key derivation of EMV, Book 2, A1.3.1.
 func commonSession(card key16, atc uint16) key16 { return session(card, atcDiversification(atc)) }
 
@@ -80,13 +92,16 @@ func pbocSession(card key16, atc uint16) (k key16) {
 // cryptogram is 9F26: the MAC of Book 2, A1.2.1, over the values of macTags and 9F10 or a part of it.
 func (v *version) cryptogram(k key16, get func(tag uint32) []byte) [8]byte {
 	var b []byte
-	for _, t := range macTags {
+	for _, t := range v.tags() {
 		x := get(t.tag)
 		b = append(b, make([]byte, max(0, t.size-len(x)))...)
 		b = append(b, x[:min(len(x), t.size)]...)
 	}
 	iad := get(0x9F10)
-	if !v.whole {
+	switch {
+	case v.short:
+		iad = iad[min(4, len(iad)):min(5, len(iad))]
+	case !v.whole:
 		iad = iad[min(3, len(iad)):min(7, len(iad))]
 	}
 	b = append(b, iad...)
