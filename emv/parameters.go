@@ -29,6 +29,16 @@ func LoadParametersFile(path string) (Config, error) {
 	return cfg, nil
 }
 
+// decodeTOML is Decode without its panics: the library has one for a table of an array that has not begun ([[application.x]]).
+func decodeTOML(d *toml.Decoder, v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: not TOML: %v", ErrConfig, r)
+		}
+	}()
+	return d.Decode(v)
+}
+
 // LoadParameters reads terminal, applications, certification authority keys and revoked certificates from TOML; etc/emv.toml shows
 // every key. A key that is not known, a value of the wrong form or out of range, a terminal that contradicts itself (Config.Conforms)
 // and a public key whose checksum is wrong are errors that wrap ErrConfig and name the line.
@@ -43,7 +53,7 @@ func LoadParameters(r io.Reader) (Config, error) {
 	var f parameterFile
 	d := toml.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
+	if err := decodeTOML(d, &f); err != nil {
 		return Config{}, describeTOML(err)
 	}
 	wrong := func(e *ParameterError) (Config, error) { return Config{}, e.locate(b) }

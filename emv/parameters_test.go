@@ -55,6 +55,7 @@ func TestParameterErrors(t *testing.T) {
 		{"unknown table", minimal + "[printer]\nx = 1\n", "line 6"},
 		{"unknown key of an application", minimal + oneApp + "tac = \"00\"\n", "line 9, column 1: unknown key application.tac"},
 		{"not TOML", "[terminal", "line 1"},
+		{"a table of an array that has not begun", "[[application.x]]\n", "not TOML"},
 		{"odd hex", strings.Replace(minimal, "E068C8", "E068C", 1), "line 4"},
 		{"not hex", strings.Replace(minimal, "E068C8", "E068CG", 1), "line 4"},
 		{"capabilities too short", strings.Replace(minimal, "E068C8", "E068", 1), "2 bytes where 3 are wanted"},
