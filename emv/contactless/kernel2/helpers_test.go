@@ -451,11 +451,14 @@ type bed struct {
 	waits  []time.Duration
 	out    contactless.Outcome
 	amount int64
+	app    emv.Application
+	rawFCI []byte
+	ctx    context.Context
 }
 
 // newBed has a terminal for 500.00 without and 900.00 with verification on the device; the cardholder is verified above 100.00.
 func newBed(t testing.TB) *bed {
-	b := &bed{t: t, card: newChip(t), clock: &clock{now: time.Unix(1000, 0)}, amount: 2500}
+	b := &bed{t: t, card: newChip(t), clock: &clock{now: time.Unix(1000, 0)}, amount: 2500, ctx: t.Context()}
 	b.card.clock = b.clock
 	b.data = map[uint32][]byte{}
 	b.set(tagInputCap, "60").set(tagCVMCap, "60").set(tagNoCVMCap, "08").set(tagSecurityCap, "08")
@@ -485,10 +488,13 @@ func (b *bed) activate() string {
 	}
 	b.card.log, b.ui = nil, nil
 	b.card.built = nil
-	b.act.Combination = &contactless.Combination{AID: unhex("A000000004"), Kernel: ID, Data: b.data}
+	b.act.Combination = &contactless.Combination{AID: unhex("A000000004"), Kernel: ID, Data: b.data, App: b.app}
 	b.act.FCI = b.card.fciBytes()
+	if b.rawFCI != nil {
+		b.act.FCI = b.rawFCI
+	}
 	b.act.Transaction.Amount.Minor = b.amount
-	out, err := b.k.Activate(b.t.Context(), b.card, &b.act)
+	out, err := b.k.Activate(b.ctx, b.card, &b.act)
 	if err != nil {
 		return "error: " + err.Error()
 	}
@@ -563,4 +569,33 @@ func (b *bed) want(want string) *bed {
 	b.t.Helper()
 	b.eq("outcome", b.activate(), want)
 	return b
+}
+
+func contextWithCancel(t testing.TB) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, cancel
+}
+
+func hexOf(b []byte) string { return fmt.Sprintf("%X", b) }
+
+// tlvs lists the tags of a run of objects.
+func tlvs(b []byte) string {
+	var out []string
+	d := tlv.NewDecoder(b)
+	for {
+		o, ok := d.Next()
+		if !ok {
+			return strings.Join(out, " ")
+		}
+		out = append(out, o.Tag.String())
+	}
+}
+
+// magCard makes the card one of mag-stripe mode.
+func magCard(c *chip) {
+	c.mag = map[tlv.Tag][]byte{
+		tagTrack2: unhex(testPAN + "D30122010000000000000F"), tagPCVC3T2: unhex("000E"), tagPUNATCT2: unhex("07F0"), tagNATCT2: {0x03},
+	}
+	c.ccc = map[tlv.Tag][]byte{tagCVC3T2: unhex("0123")}
 }
