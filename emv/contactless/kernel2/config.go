@@ -77,7 +77,7 @@ func newDatabase(a *contactless.Activation) (database, error) {
 		t := tlv.Tag(n)
 		d, known := dictionary[t]
 		switch {
-		case !t.Valid():
+		case !validTag(t):
 			return nil, badData(t, "is no tag")
 		case kernelOnly[t] || known && d.from == fromCard:
 			return nil, badData(t, "is not for the reader to set")

@@ -134,8 +134,10 @@ func TestCDA(t *testing.T) {
 		}, otherCard + "00020000001C", nil},
 		{"S910.37: no signature though one was asked for: card data error", func(b *bed) { b.card.noCDA = true }, otherCard + "00060000001C", nil},
 		{"S910.37: format 1 though a signature was asked for: card data error", func(b *bed) { b.card.format1 = true }, otherCard + "00060000001C", nil},
-		{"S910.32: an AAC needs no signature when another kind was asked for", func(b *bed) { b.card.cid = acAAC; b.card.noCDA = true },
-			"OTHER nocvm ui=1D/0/13 dr 0000000000FF", nil},
+		{
+			"S910.32: an AAC needs no signature when another kind was asked for", func(b *bed) { b.card.cid = acAAC; b.card.noCDA = true },
+			"OTHER nocvm ui=1D/0/13 dr 0000000000FF", nil,
+		},
 		{"S910.36: an AAC with a signature that was asked for", func(b *bed) {
 			b.card.fci[tagACI] = unhex("000100")
 			b.set(tagTACDenial, "0000008000")
@@ -145,8 +147,10 @@ func TestCDA(t *testing.T) {
 			b.set(tagTACDenial, "0000008000")
 			b.card.noCDA = true
 		}, otherCard + "00060000001C", nil},
-		{"GAC.25: no signature over an AAC when the card does not say so", func(b *bed) { b.set(tagTACDenial, "0000008000") },
-			"OTHER nocvm ui=1D/0/13 dr 0000000000FF", func(b *bed) { b.eq("P1", hexOf(b.card.cmds["GAC"][2:3]), "00") }},
+		{
+			"GAC.25: no signature over an AAC when the card does not say so", func(b *bed) { b.set(tagTACDenial, "0000008000") },
+			"OTHER nocvm ui=1D/0/13 dr 0000000000FF", func(b *bed) { b.eq("P1", hexOf(b.card.cmds["GAC"][2:3]), "00") },
+		},
 		{"S9.28: a signature that nobody asked for is verified", func(b *bed) {
 			b.set(tagSecurityCap, "00")
 			b.card.answer["GAC"] = unhex("7714 9F270180 9F36020123 9F4B08 0102030405060708")
@@ -156,7 +160,9 @@ func TestCDA(t *testing.T) {
 }
 
 func TestGenerateAC(t *testing.T) {
-	gac := func(s string) func(*bed) { return func(b *bed) { b.card.aip = "1880"; b.card.answer["GAC"] = unhex(s) } }
+	gac := func(s string) func(*bed) {
+		return func(b *bed) { b.card.aip = "1880"; b.card.answer["GAC"] = unhex(s) }
+	}
 	run(t, []testCase{
 		{"S9.9: the card goes, nothing to recover: present again", func(b *bed) { b.card.fail["GAC"] = []error{timeout{}} }, again + "010000000021", nil},
 		{"S9.9: protocol error", func(b *bed) { b.card.fail["GAC"] = []error{errProtocol} }, again + "030000000021", nil},
@@ -229,12 +235,14 @@ func TestResults(t *testing.T) {
 				b.t.Errorf("9F4C: %X", v)
 			}
 		}},
-		{"S910.71: second tap: END APPLICATION, start B", func(b *bed) { b.card.extra[tagPCII] = unhex("000100") },
+		{
+			"S910.71: second tap: END APPLICATION, start B", func(b *bed) { b.card.extra[tagPCII] = unhex("000100") },
 			"END B nocvm re=20/2 dr 0000000000FF", func(b *bed) {
 				if len(b.ui) != 2 || b.ui[1].Message != contactless.MsgSeePhone || b.ui[1].Status != contactless.NotReady || b.ui[1].Hold != 1300*time.Millisecond {
 					b.t.Errorf("shown: %v", b.ui)
 				}
-			}},
+			},
+		},
 		{"S910.71: bits of DF4B that mean no second tap", func(b *bed) { b.card.extra[tagPCII] = unhex("FF10F0") }, online, nil},
 		{"S910.73: the phone message table's first fitting row", func(b *bed) {
 			b.set(tagPhoneTable, "000004 000004 0902 00000F 000004 2000 000000 000000 0700")

@@ -59,7 +59,7 @@ func readTag(v []byte) (tlv.Tag, int) {
 	var t tlv.Tag
 	for n := 1; n <= 4 && n <= len(v); n++ {
 		t = t<<8 | tlv.Tag(v[n-1])
-		if t.Valid() && t.Len() == n {
+		if validTag(t) && t.Len() == n {
 			return t, n
 		}
 	}
@@ -128,12 +128,12 @@ func (t *tap) det(wait time.Duration) bool {
 	if b == nil {
 		return false
 	}
-	d := tlv.NewDecoder(b)
 	for range maxObjects {
-		o, ok := d.Next()
+		o, rest, ok := terminalObject(b)
 		if !ok {
 			break
 		}
+		b = rest
 		if !t.db.storeTerminal(o.Tag, o.Value) {
 			continue
 		}

@@ -9,7 +9,6 @@ import (
 
 	"posd/emv"
 	"posd/emv/contactless"
-	"posd/emv/tlv"
 )
 
 // ID is the kernel's identifier.
@@ -60,12 +59,12 @@ func (k *Kernel) ID() contactless.KernelID { return ID }
 // making its cryptogram (Book C-2, S9 to S11, S13 and S14 ignore it). It has no effect on a later activation.
 func (k *Kernel) Stop() { k.stop.Store(true) }
 
-// Clean is the CLEAN signal: it forgets torn transactions that are older than their DF811C and returns them, each as an object FF8101 for
-// the terminal (Book C-2, S1.5). now is the clock of Activation.Now. The objects hold the PAN.
+// Clean is the CLEAN signal: it forgets torn transactions that are older than their DF811C and returns the objects of each, the value of
+// FF8101, for the terminal (Book C-2, S1.5). now is the clock of Activation.Now. The objects hold the PAN.
 func (k *Kernel) Clean(now time.Time) [][]byte {
 	var out [][]byte
 	for _, r := range k.torn.clean(now) {
-		out = append(out, tlv.Append(nil, tagTornRecord, r.encode()))
+		out = append(out, r.encode())
 	}
 	return out
 }
