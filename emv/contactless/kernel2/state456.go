@@ -28,6 +28,7 @@ func (t *tap) prepareAC() (state, error) {
 		return t.endOther(l2CardData, 0) // S456.18 to S456.20
 	}
 	t.moveRead(true) // S456.21
+	t.ex.needed = nil
 	if len(t.ex.send) > 0 {
 		t.dek() // S456.22, S456.23
 	}

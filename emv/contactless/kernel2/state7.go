@@ -109,6 +109,7 @@ func (t *tap) prepareCCC() (state, error) {
 		return t.endNext(l2MaxLimit, 0) // S78.10, S78.11
 	}
 	t.moveRead(true) // S78.12
+	t.ex.needed = nil
 	if len(t.ex.send) > 0 {
 		t.dek() // S78.13, S78.14
 	}
