@@ -3,6 +3,7 @@ package kernel2
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"posd/emv/contactless"
@@ -44,6 +45,19 @@ func TestSelection(t *testing.T) {
 		}},
 		{"S1.13: binary data shorter than asked get zeros on the right", func(b *bed) { b.card.pdol = "9F3306" }, online, func(b *bed) {
 			b.eq("GPO", hexOf(b.card.cmds["GPO"]), "80A8000008830660000800000000")
+		}},
+		{"4.1.4: compressed numeric data get F on the right", func(b *bed) {
+			b.card.aip = "1880"
+			b.card.set[tagCDOL1] = unhex("5A0A" + "9F1E08" + "9F1C08" + "9F1502" + "9F0106")
+			b.act.Terminal.Category, b.act.Terminal.AcquirerID = "5411", "12345678901"
+		}, online, func(b *bed) {
+			b.eq("GAC", hexOf(b.card.cmds["GAC"]), "80AE800022"+testPAN+"FFFF"+hexOf([]byte("POSD000100000001"))+"5411"+"012345678901"+"00")
+		}},
+		{"4.1.4: a constructed object of a list is zeros", func(b *bed) { b.card.pdol = "BF0C02" }, online, func(b *bed) {
+			b.eq("GPO", hexOf(b.card.cmds["GPO"]), "80A80000048302000000")
+		}},
+		{"4.1.4: numbers of other kernels are binary here", func(b *bed) { b.card.pdol = "9F6D03" }, online, func(b *bed) {
+			b.eq("GPO", hexOf(b.card.cmds["GPO"]), "80A80000058303000100"+"00")
 		}},
 		{"S1.8: a card with field off detection is given its time", func(b *bed) { b.card.fci[tagACI] = unhex("000400") }, online, func(b *bed) {
 			b.eq("field off", b.out.FieldOff.String(), "1.3s")
@@ -147,6 +161,12 @@ func TestConfiguration(t *testing.T) {
 		{"no source of randomness is refused", func(b *bed) { b.act.Transaction.Rand = nil }, "error: emv: bad parameters: kernel 2: no source of randomness", nil},
 		{"a negative amount is refused", func(b *bed) { b.amount = -1 }, "error: emv: bad parameters: kernel 2: 9F02 cannot be written", nil},
 		{"an IFD serial number of three bytes is refused", func(b *bed) { b.act.Terminal.IFDSerial = "abc" }, "error: emv: bad parameters: kernel 2: 9F1E has 3 bytes", nil},
+		{"a category of letters is refused", func(b *bed) { b.act.Terminal.Category = "54x1" }, "error: emv: bad parameters: kernel 2: 9F15 is no decimal number", nil},
+		{"a category of five digits is refused", func(b *bed) { b.act.Terminal.Category = "54111" }, "error: emv: bad parameters: kernel 2: 9F15 is too long", nil},
+		{"defaults: phone messages", func(b *bed) { b.card.extra[tagPCII] = unhex("000001") }, "END B nocvm re=20/2 dr 0000000000FF", nil},
+		{"the version of the application counts where the data have none", func(b *bed) { b.app.Version = [2]byte{0, 9} }, online, func(b *bed) { b.eq("9F09", b.field(tagVersion), "0009") }},
+		{"9F03 is there when there is another amount", func(b *bed) { b.act.Transaction.Other = 500 }, online, func(b *bed) { b.eq("9F03", b.field(tagOther), "000000000500") }},
+		{"9F03 is there when the reader's data name it", func(b *bed) { b.set(tagOther, "000000000000") }, online, func(b *bed) { b.eq("9F03", b.field(tagOther), "000000000000") }},
 		{"no display is refused", func(b *bed) { b.act.UI = nil }, "error: emv: bad parameters: kernel 2: activation without combination, display or clock", nil},
 		{"action codes of the application count where the data have none", func(b *bed) {
 			for _, tag := range []tlv.Tag{tagTACDefault, tagTACDenial, tagTACOnline} {
@@ -185,4 +205,47 @@ func TestClockStandsStill(t *testing.T) {
 	b := newBed(t)
 	b.act.Now = func() time.Time { return time.Time{} }
 	b.want(online)
+}
+
+func TestKernelID(t *testing.T) {
+	var k contactless.Kernel = New(Options{})
+	if k.ID() != 2 {
+		t.Error(k.ID())
+	}
+}
+
+// The delay of mag-stripe mode is real when nobody replaces it, and a cancelled transaction does not sit it out.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		mag()(b)
+		b.opt.Wait = nil
+		b.card.sw["CCC"] = 0x6985
+		start := time.Now()
+		b.want(otherCard + "00030069851C")
+		if d := time.Since(start); d != 300*time.Millisecond {
+			t.Errorf("waited %v", d)
+		}
+		ctx, cancel := contextWithCancel(t)
+		b.ctx = ctx
+		b.card.before["CCC"] = cancel
+		start = time.Now()
+		b.want(otherCard + "00030069851C")
+		if d := time.Since(start); d != 0 {
+			t.Errorf("waited %v", d)
+		}
+	})
+}
+
+// No source of randomness, no relay resistance: the reader's fault, not the card's.
+func TestRandomnessFails(t *testing.T) {
+	b := newBed(t)
+	b.card.aip = "1981"
+	b.set(tagKernelConfig, "10")
+	b.act.Transaction.Rand = strings.NewReader("")
+	b.want("error: EOF")
+	b = newBed(t)
+	mag()(b)
+	b.act.Transaction.Rand = strings.NewReader("")
+	b.want("error: EOF")
 }
