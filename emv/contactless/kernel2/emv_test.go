@@ -106,6 +106,13 @@ func TestCDA(t *testing.T) {
 		{"S456.27: a tag list of another object: card data error", func(b *bed) { b.card.set[tagTagList] = unhex("94") }, otherCard + "00060000001C", nil},
 		{"S456.27: without CDA the tag list is no matter", func(b *bed) { b.card.aip = "1880"; b.card.drop[tagTagList] = true }, online, nil},
 		{"S910.7: hash of the transaction data is wrong: CAM failed, no online", func(b *bed) { b.card.lieHash = true }, otherCard + "00020000001C", nil},
+		{"S910.7.1: the TVR of the failure is in the objects of the torn or written transaction", func(b *bed) {
+			b.card.lieHash = true
+			b.card.gpo77 = unhex("9F5F0100 9F7D081111111111111111 9F7F0401020304 9F6F0180")
+			b.card.fci[tagACI], b.card.fci[tagDSID] = unhex("010000"), unhex("541333000000000501")
+			b.card.set[tagDSDOL] = unhex("DF6304")
+			b.set(tagDSVN, "0200").set(tagOperatorID, "A1A2A3A4A5A6A7A8").set(tagODSInfo, "00").set(tagDSACType, "80").set(tagODSReader, "E0").set(tagODSTerm, "EEEEEEEE")
+		}, "END ui=1C/0/13 dr 00020000001C", func(b *bed) { b.eq("TVR", b.tvr(), "0400008001") }},
 		{"S910.7: CID inside is another: CAM failed", func(b *bed) { b.card.lieCID = true }, otherCard + "00020000001C", nil},
 		{"S910.7: signature that cannot be opened: CAM failed", func(b *bed) {
 			b.card.answer["GAC"] = unhex("7714 9F270180 9F36020123 9F4B08 0102030405060708")

@@ -96,7 +96,7 @@ func (t *tap) cardRead() { t.a.UI(*t.ui(contactless.MsgNone, contactless.CardRea
 
 // dataRecordEMV are the objects of FF8105 in EMV mode (Book C-2, table 4.7), dataRecordMag those of mag-stripe mode (table 4.8),
 // discretionaryEMV and discretionaryMag those of FF8106 (tables 4.9 and 4.10). Two implementations, in the same order; a third puts 9B, 99
-// and 9F39 among them, which are not in the dictionary. 9F6E in the EMV record: one source has it, see recordThirdParty.
+// and 9F39 among them, which are not in the dictionary. 9F24 in the mag-stripe record and 9F6E in the EMV record are in C alone (see rules.go).
 var (
 	dataRecordEMV = []tlv.Tag{
 		tagAmount, tagOther, tagAC, tagExpiry, tagAIP, tagLabel, tagPAN, tagPSN, tagPreferredName, tagATC, tagAUC, tagVersion, tagCID, tagCVMResults,

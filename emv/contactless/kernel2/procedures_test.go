@@ -223,6 +223,10 @@ func TestRelayResistance(t *testing.T) {
 			v, _ := b.out.Objects.Get(tagMeasured)
 			b.eq("DF8306", hexOf(v), "0000")
 		}},
+		{"SR1.18: the shorter of the two estimates for the answer", and(relay(6), func(b *bed) { b.card.estTime = 12 }), online, func(b *bed) {
+			v, _ := b.out.Objects.Get(tagMeasured)
+			b.eq("DF8306", hexOf(v), "001E") // 6.0 - 1.8 - 1.2 ms
+		}},
 		{"SR1.19: sooner than the card can: card data error", and(relay(6), func(b *bed) { b.card.minTime = 40 }), otherCard + "00060000001C", nil},
 		{"SR1.19: the grace is kept", and(relay(6.2), func(b *bed) { b.card.minTime = 40 }), online, seen("0000008002", "00")},
 		{"SR1.22: the upper limit with its grace", relay(14.2), online, seen("0000008002", "00")},
