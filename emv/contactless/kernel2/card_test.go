@@ -185,9 +185,6 @@ func (c *chip) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
 	if c.built == nil {
 		c.build()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	var data []byte
 	if len(capdu) > 5 {
 		data = capdu[5 : 5+int(capdu[4])]
@@ -203,6 +200,9 @@ func (c *chip) Transceive(ctx context.Context, capdu []byte) ([]byte, error) {
 	c.cmds[name] = bytes.Clone(capdu)
 	if f := c.before[name]; f != nil {
 		f()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if f := c.fail[name]; len(f) > 0 {
 		c.fail[name] = f[1:]
