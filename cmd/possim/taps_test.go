@@ -108,7 +108,7 @@ func newPresented(t *testing.T, profile card.Profile, reader card.Reader, want c
 
 	p.front = simpn532.New(simpn532.Options{Pace: &simpn532.Pace{}, Trace: p.traced})
 	l := lay(t, p.front)
-	p.dev = pn532.NewHSU(l.open, &pn532.Opts{Poll: time.Millisecond})
+	p.dev = pn532.NewHSU(l.open, &pn532.Opts{Poll: time.Millisecond, ACK: time.Second})
 	p.close = sync.OnceFunc(func() {
 		if err := p.dev.Close(); err != nil {
 			t.Error(err)
