@@ -61,3 +61,21 @@ func TestObjectsWithoutValue(t *testing.T) {
 		}
 	}
 }
+
+// 5.2 holds for what the issuer sends and for directories too.
+func TestObjectsWithoutValueElsewhere(t *testing.T) {
+	h, ok := parseHostICC(unhex("9100 9108 1122334455667788"), defaultScriptLimit)
+	if !ok || hexString(h.auth) != "1122334455667788" {
+		t.Errorf("%X, %v", h.auth, ok)
+	}
+	if parseDDF(unhex("6F 07 8400 A503 880101")) != nil {
+		t.Error("a directory without a name")
+	}
+	if parseDDF(unhex("6F 0C 8405 A000000333 A503 880101")) == nil {
+		t.Error("a directory with a name is none")
+	}
+	w := directoryWalk{s: session(t, testConfig(), script(t), &person{}), sel: &selection{}}
+	if ddf := w.take(unhex("4F00 9D05 A000000333"), nil); hexString(ddf) != "A000000333" {
+		t.Errorf("entry of a DDF: %X", ddf)
+	}
+}

@@ -175,6 +175,9 @@ func parseHostICC(b []byte, limit int) (h hostICC, ok bool) {
 	d := tlv.NewDecoder(b)
 	total := 0
 	for o, more := d.Next(); more; o, more = d.Next() {
+		if len(o.Value) == 0 && o.Tag == tagIssuerAuth {
+			continue // 5.2: it is not there
+		}
 		switch o.Tag {
 		case tagIssuerAuth:
 			if h.auth != nil {

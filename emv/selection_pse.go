@@ -63,7 +63,7 @@ func parseDDF(b []byte) *directory {
 	if err != nil || o.Tag != tagFCI {
 		return nil
 	}
-	if _, ok := tlv.Find(o.Value, tagDFName); !ok {
+	if name, _ := tlv.Find(o.Value, tagDFName); len(name) == 0 {
 		return nil
 	}
 	prop, ok := tlv.Find(o.Value, tagFCIProp)
@@ -159,6 +159,9 @@ func (w *directoryWalk) take(entry, codeTable []byte) (ddf []byte) {
 	var name, label, preferred, priority []byte
 	d := tlv.NewDecoder(entry)
 	for o, ok := d.Next(); ok; o, ok = d.Next() {
+		if len(o.Value) == 0 {
+			continue // Book 3, 5.2
+		}
 		switch o.Tag {
 		case tagADFName:
 			name = o.Value

@@ -147,7 +147,11 @@ func (t *Terminal) approveOffline(ctx context.Context, s Session, h *cardholder)
 	t.markOffline(&r, s)
 	rec, err := t.Journal.Begin(r)
 	if err != nil {
-		return t.show(ctx, storeProblem(err))
+		// It may have been written all the same: then it is an approval when the storage works again, with its upload and its slips.
+		if rec.No == 0 {
+			rec = r
+		}
+		return t.unsure(ctx, rec, err)
 	}
 	return t.offlineApproved(ctx, rec)
 }

@@ -121,10 +121,14 @@ func (t *Terminal) unsure(ctx context.Context, r journal.Record, err error) erro
 	t.Status()
 	t.Log.Error().Err(err).Str("code", p.Code).Uint64("no", r.No).Uint32("stan", r.STAN).Msg("outcome could not be stored: unknown")
 	amount := r.Amount
-	t.Console.Hold(ctx, keypad.Screen{
+	s := keypad.Screen{
 		Name: "unknown", Mood: keypad.Doubt, Title: keypad.T(keypad.Unknown), Amount: &amount, Code: p.Code,
-		Body: []keypad.Text{keypad.T(keypad.UnknownBody), p.Title}, Rows: []keypad.Row{reference(r)}, Hints: okHint(),
-	}, 4*t.Config.ResultHold)
+		Body: []keypad.Text{keypad.T(keypad.UnknownBody), p.Title}, Hints: okHint(),
+	}
+	if r.No != 0 {
+		s.Rows = []keypad.Row{reference(r)}
+	}
+	t.Console.Hold(ctx, s, 4*t.Config.ResultHold)
 	return p
 }
 
