@@ -96,6 +96,15 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 			return b.Port + " opens (a scanner says nothing until it reads a code)", line.Close()
 		})
 	}
+	if b := s.board.Stripe; b != nil {
+		report("stripe", func(context.Context) (string, error) {
+			line, err := serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud})()
+			if err != nil {
+				return "", err
+			}
+			return b.Port + " opens (a stripe reader says nothing until a card is swiped)", line.Close()
+		})
+	}
 	if b := s.board.Printer; b != nil && b.Status {
 		report("printer", func(ctx context.Context) (string, error) {
 			dev := thermal.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), nil)
