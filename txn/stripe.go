@@ -58,7 +58,17 @@ func (t *Terminal) waitCard(ctx context.Context, amount money.Amount, swipe bool
 	case swipe:
 		s.Title = keypad.T(keypad.CardInsertOrSwipe)
 	}
+	gone := func(err error) {
+		t.Log.Warn().Err(err).Str("code", "R13").Msg("stripe reader")
+		swipe = false // the chip reader may work all the same
+		notice("insert", keypad.CardInsert, keypad.StripeGone)
+	}
 	for {
+		if swipe {
+			if err := t.Stripe.Drop(); err != nil { // before the question: what is swiped when it is read must count
+				gone(err)
+			}
+		}
 		t.Console.Show(s)
 		card, err := t.insertOrSwipe(wait, swipe)
 		if cause := context.Cause(wait); cause != nil {
@@ -70,9 +80,7 @@ func (t *Terminal) waitCard(ctx context.Context, amount money.Amount, swipe bool
 			t.Log.Info().Err(err).Msg("swipe cannot be read")
 			notice("swipe-again", keypad.SwipeAgain, keypad.SwipeBody)
 		case errors.Is(err, ErrStripe):
-			t.Log.Warn().Err(err).Str("code", "R13").Msg("stripe reader")
-			swipe = false // the chip reader may work all the same
-			notice("insert", keypad.CardInsert, keypad.StripeGone)
+			gone(err)
 		case err != nil:
 			return nil, err
 		case card == nil:

@@ -28,9 +28,10 @@ type Reader interface {
 	PowerOff(ctx context.Context) error
 }
 
-// Stripe is the magnetic stripe reader. Swipe is called from a goroutine of its own while Reader.WaitInserted waits. A swipe that cannot be
-// read is a *track.Error.
+// Stripe is the magnetic stripe reader. Drop forgets what was swiped so far. Swipe waits; it is called from a goroutine of its own while
+// Reader.WaitInserted waits. A swipe that cannot be read is a *track.Error.
 type Stripe interface {
+	Drop() error
 	Swipe(ctx context.Context) (track.Card, error)
 }
 

@@ -89,11 +89,18 @@ type stripe struct{ dev *msr.Reader }
 
 func (s stripe) Swipe(ctx context.Context) (track.Card, error) {
 	c, err := s.dev.Swipe(ctx)
+	return c, stripeError(err)
+}
+
+func (s stripe) Drop() error { return stripeError(s.dev.Drop()) }
+
+// stripeError tells a reader that does not work from a swipe that cannot be read.
+func stripeError(err error) error {
 	var dead *msr.Error
 	if errors.As(err, &dead) {
-		err = fmt.Errorf("%w: %w", txn.ErrStripe, err)
+		return fmt.Errorf("%w: %w", txn.ErrStripe, err)
 	}
-	return c, err
+	return err
 }
 
 // paper makes a txn.Printer of the layout and the ESC/POS driver.

@@ -49,7 +49,7 @@ type Reader struct {
 	port hal.Port
 }
 
-// New returns a driver; the line is opened at the first Swipe. A nil o means DefaultOpts.
+// New returns a driver; the line is opened at the first Drop or Swipe. A nil o means DefaultOpts.
 func New(open hal.Opener, o *Opts) *Reader {
 	if o == nil {
 		o = &DefaultOpts
@@ -61,32 +61,53 @@ func New(open hal.Opener, o *Opts) *Reader {
 	return r
 }
 
-// Swipe waits for one swipe. Cards that were swiped before are dropped, and so is what follows in the same breath (a card that is swiped
-// to and fro). A swipe that cannot be read is a *track.Error. When ctx ends it returns context.Cause(ctx); other errors are *Error.
+// Drop forgets what was swiped so far: cards from before the question, and what follows a swipe in the same breath (a card that is swiped to
+// and fro). It opens the line where that is due. The error is an *Error.
+func (r *Reader) Drop() error {
+	if r.port != nil {
+		if r.port.Flush() == nil {
+			return nil
+		}
+		r.giveUp() // it may have been unplugged and be back
+	}
+	return r.ready()
+}
+
+func (r *Reader) ready() error {
+	if r.port != nil {
+		return nil
+	}
+	p, err := r.open()
+	if err != nil {
+		return &Error{"open", err}
+	}
+	r.port = p
+	return nil
+}
+
+// giveUp has the next use start with a fresh line, whatever the trouble of this one was.
+func (r *Reader) giveUp() {
+	_ = r.port.Close()
+	r.port = nil
+}
+
+// Swipe waits for one swipe; what was swiped since Drop counts. A swipe that cannot be read is a *track.Error. When ctx ends it returns
+// context.Cause(ctx); other errors are *Error.
 func (r *Reader) Swipe(ctx context.Context) (track.Card, error) {
 	if ctx.Err() != nil {
 		return track.Card{}, context.Cause(ctx)
 	}
-	if r.port == nil {
-		p, err := r.open()
-		if err != nil {
-			return track.Card{}, &Error{"open", err}
-		}
-		r.port = p
+	if err := r.ready(); err != nil {
+		return track.Card{}, err
 	}
-	f := framer{}
+	var f framer
 	defer f.wipe()
-	err := r.port.Flush()
-	if err == nil {
-		err = r.read(ctx, &f)
-	}
+	err := r.read(ctx, &f)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return track.Card{}, context.Cause(ctx)
 	case err != nil:
-		// Whatever the line's trouble was, the next Swipe starts with a fresh one.
-		_ = r.port.Close() // it is given up
-		r.port = nil
+		r.giveUp()
 		return track.Card{}, &Error{"read", err}
 	}
 	return track.Parse(f.swipe(), r.opts.LRC)

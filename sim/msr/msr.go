@@ -139,6 +139,7 @@ func (r *Reader) Serve(ctx context.Context, line io.ReadWriter) error {
 	r.mu.Lock()
 	r.waiting = nil
 	r.mu.Unlock()
+	r.o.Trace.Emit("stripe", "", "ready")
 	for {
 		select {
 		case <-ctx.Done():
