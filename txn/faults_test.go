@@ -30,6 +30,7 @@ var stories = []aStory{
 	{"card-offline", byCard, func(w *world) { w.kind, w.first = 0x22, "tc" }},
 	{"card-unable", byCard, func(w *world) { w.kind = 0x22 }},
 	{"card-swiped", byCard, func(w *world) { w.swipes = true }},
+	{"card-swiped-alone", byCard, func(w *world) { w.swipes, w.kind = true, 0x22 }}, // card and terminal might do without the host, a stripe never
 	{"card-referral", byCard, func(w *world) { w.refers = true }},
 	{"wallet-scan", func(ctx context.Context, t *Terminal, _ *world) error {
 		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ScanBuyer, Huabei: true})

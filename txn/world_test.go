@@ -919,6 +919,9 @@ func (w *world) finally() {
 				w.violated("gateway holds %d for order %s, the journal says %d (%s)", g, r.Wallet.Order, wallets[r.Wallet.Order], r.State)
 			}
 		}
+		if r.Card != nil && r.Card.Offline && r.Card.Entry != string(acquirer.EntryChip) {
+			w.violated("record %d of a stripe was decided without the host", r.No)
+		}
 		if r.State == journal.Approved { // invariant 7
 			for _, c := range []printer.Copy{printer.MerchantCopy, printer.CustomerCopy} {
 				if !slices.ContainsFunc(w.paper, func(s slip) bool { return s.r.STAN == r.STAN && s.r.Copy == c && !s.cut }) {

@@ -103,8 +103,8 @@ func split(raw string, lrc bool) (one, two, three string, err error) {
 }
 
 // LRC is the check character of a track from its start sentinel to its end sentinel, in the track's own alphabet: each bit makes that bit of
-// all characters even, parity apart (ISO/IEC 7811-2, 10.2). Track 1 has 6 bits from blank on, the others 4 from "0" on. A start
-// sentinel that a reader has replaced ("+") counts as the one on the stripe.
+// all characters even, parity apart (ISO/IEC 7811-2, 10.2). Track 1 has 6 bits from blank on, the others 4 from "0" on. The
+// "+" of a reader has the same four bits as the ";" that is on the stripe.
 func LRC(track int, s string) byte {
 	base, mask := byte('0'), byte(0x0F)
 	if track == 1 {
@@ -112,11 +112,7 @@ func LRC(track int, s string) byte {
 	}
 	var x byte
 	for i := range len(s) {
-		c := s[i]
-		if i == 0 && c == start3 {
-			c = start2
-		}
-		x ^= (c - base) & mask
+		x ^= (s[i] - base) & mask
 	}
 	return base + x
 }
