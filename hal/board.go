@@ -19,6 +19,7 @@ type Board struct {
 	NFC     *NFC     `toml:"nfc"`
 	PINPad  *PINPad  `toml:"pinpad"`
 	Scanner *Scanner `toml:"scanner"`
+	Stripe  *Stripe  `toml:"stripe"`
 	Printer *Printer `toml:"printer"`
 	Keypad  *Keypad  `toml:"keypad"`
 	Display *Display `toml:"display"`
@@ -63,6 +64,14 @@ type Scanner struct {
 	Baud    int    `toml:"baud"`    // bit/s; 9600 when left out
 	Trigger string `toml:"trigger"` // "honeywell", "newland" or "none"
 	Suffix  string `toml:"suffix"`  // what ends a code; CR when left out
+}
+
+// Stripe is the magnetic stripe reader.
+type Stripe struct {
+	Driver string `toml:"driver"` // "ascii-serial"
+	Port   string `toml:"port"`   // path of the serial line
+	Baud   int    `toml:"baud"`   // bit/s; 9600 when left out
+	LRC    bool   `toml:"lrc"`    // each track is followed by its check character
 }
 
 // Printer is the receipt printer.
@@ -214,6 +223,9 @@ func (b *Board) paths() []devicePath {
 	}
 	if b.Scanner != nil {
 		p = append(p, devicePath{"scanner.port", &b.Scanner.Port})
+	}
+	if b.Stripe != nil {
+		p = append(p, devicePath{"stripe.port", &b.Stripe.Port})
 	}
 	if b.Printer != nil {
 		p = append(p, devicePath{"printer.port", &b.Printer.Port})

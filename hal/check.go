@@ -73,6 +73,10 @@ func (b *Board) check() []Problem {
 			c.bad("scanner.suffix", "has %d characters; at most 4", len(s.Suffix))
 		}
 	}
+	if s := b.Stripe; s != nil {
+		c.oneOf("stripe.driver", &s.Driver, "", "ascii-serial")
+		c.rangeOf("stripe.baud", &s.Baud, 9600, lowBaud, highBaud)
+	}
 	if p := b.Printer; p != nil {
 		c.oneOf("printer.driver", &p.Driver, "", "escpos")
 		c.rangeOf("printer.baud", &p.Baud, 115200, lowBaud, highBaud)

@@ -82,12 +82,21 @@ const (
 	CardOther       Msg = "card.other"
 	CardReaderGone  Msg = "card.reader.gone"
 
+	// Magnetic stripe.
+	CardInsertOrSwipe Msg = "card.swipe"
+	SwipeBody         Msg = "swipe.body"
+	SwipeAgain        Msg = "swipe.again"
+	SwipeInstead      Msg = "swipe.instead"
+	UseChip           Msg = "swipe.chip"
+	StripeGone        Msg = "swipe.gone"
+
 	// PIN entry at the PIN pad.
 	PINTitle   Msg = "pin.title"
 	PINBody    Msg = "pin.body"
 	PINAgain   Msg = "pin.again"
 	PINLast    Msg = "pin.last"
 	PINPadGone Msg = "pin.pad.gone"
+	PINNeeded  Msg = "pin.needed"
 
 	// Wallet codes.
 	ScanTitle     Msg = "scan.title"
@@ -300,11 +309,20 @@ var messages = map[Msg]message{
 	CardOther:       {"请使用其他卡或支付方式", "Use another card or way to pay"},
 	CardReaderGone:  {"读卡器没有响应", "Card reader does not answer"},
 
+	// Magnetic stripe.
+	CardInsertOrSwipe: {"请插卡或刷卡", "Insert or swipe card"},
+	SwipeBody:         {"磁条朝下，匀速刷过", "Stripe down, at a steady pace"},
+	SwipeAgain:        {"请重新刷卡", "Swipe the card again"},
+	SwipeInstead:      {"芯片无法读取，请刷卡", "Chip not readable: swipe card"},
+	UseChip:           {"此卡有芯片，请插卡", "Chip card: please insert it"},
+	StripeGone:        {"刷卡器没有响应", "Stripe reader does not answer"},
+
 	// PIN entry at the PIN pad.
 	PINTitle:   {"请输入密码", "Enter PIN"},
 	PINBody:    {"请顾客在密码键盘输入，按确认结束", "Use the PIN pad, then press Enter"},
 	PINAgain:   {"密码错误，请重新输入", "Wrong PIN, try again"},
 	PINLast:    {"密码错误，最后一次机会", "Wrong PIN, last try"},
+	PINNeeded:  {"此卡必须输入密码", "This card needs its PIN"},
 	PINPadGone: {"密码键盘没有响应", "PIN pad does not answer"},
 
 	// Wallet codes.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"posd/emv"
 	"posd/internal/money"
@@ -24,7 +25,7 @@ type secrets struct {
 // sealContext binds sealed card data to its purpose, so that they cannot be opened as something else.
 var sealContext = []byte("posd card data")
 
-// SaleByCard sells amount to a chip card: insert, PIN, online, second cryptogram, outcome, paper.
+// SaleByCard sells amount to a card: insert or swipe, PIN, online, second cryptogram, outcome, paper.
 func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	if p := t.checkAmount(amount); p != nil {
 		return t.show(ctx, p)
@@ -39,18 +40,32 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 	if stop != nil {
 		return t.show(ctx, stop)
 	}
-	if err := t.waitCard(ctx, amount); err != nil {
-		if stopped(ctx, err) {
+	for first := true; ; first = false {
+		swiped, err := t.waitCard(ctx, amount, t.maySwipe(alone))
+		switch {
+		case err != nil && stopped(ctx, err):
 			return ErrStopped
+		case err != nil:
+			return t.show(ctx, cardProblem(err))
+		case swiped != nil:
+			return t.sellToSwiped(ctx, amount, swiped)
 		}
-		return t.show(ctx, cardProblem(err))
+		// A chip that cannot be read is replaced by the stripe at most once: a card that is left in the reader must not go round and round.
+		if err = t.sellToInserted(ctx, amount, alone, first); !errors.Is(err, errChipFailed) {
+			return err
+		}
 	}
+}
+
+// sellToInserted sells to the card in the reader, and has it taken out. swiping lets the stripe take the place of a chip that cannot be read.
+func (t *Terminal) sellToInserted(ctx context.Context, amount money.Amount, alone, swiping bool) error {
 	defer t.releaseCard(ctx)
 	for {
-		again, err := t.sellToCard(ctx, amount, alone)
+		again, err := t.sellToCard(ctx, amount, alone, swiping && t.maySwipe(alone))
 		if !again {
 			return err
 		}
+		var stop *Problem
 		// A wrong PIN: the transaction is over at the host, so a new one begins with the same card, which is reset (Book 4, 6.3.4).
 		if alone, stop = t.mayGoOn(t.prepareCard(ctx), amount); stop != nil {
 			return t.show(ctx, stop)
@@ -85,25 +100,16 @@ func (t *Terminal) prepareCard(ctx context.Context) *Problem {
 	return nil
 }
 
-func (t *Terminal) waitCard(ctx context.Context, amount money.Amount) error {
-	wait, stop := t.Console.Cancellable(ctx)
-	defer stop()
-	wait, cancel := context.WithTimeout(wait, t.Config.CardWait)
-	defer cancel()
-	t.Console.Show(keypad.Screen{Name: "insert", Title: keypad.T(keypad.CardInsert), Amount: &amount, Hints: cancelHint()})
-	err := t.Reader.WaitInserted(wait)
-	if cause := context.Cause(wait); cause != nil {
-		return cause // a cancel key counts even when the card came at the same moment
-	}
-	return err
-}
-
 // sellToCard runs one transaction with the card in the reader; alone when the host will not be asked. again is true when the host said that the PIN was wrong.
-func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bool) (again bool, err error) {
+// swiping lets the stripe take the place of a chip that cannot be read.
+func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone, swiping bool) (again bool, err error) {
 	t.Console.Show(busy("reading", keypad.CardReading, &amount))
 	card, err := t.Reader.PowerOn(ctx)
 	if err != nil {
-		return false, t.show(ctx, cardProblem(err))
+		if in, perr := t.Reader.Present(ctx); errors.Is(err, emv.ErrCardLost) && perr == nil && in {
+			err = fmt.Errorf("%w: %v", errSilent, err) // it was not taken out: its chip says nothing
+		}
+		return false, t.chipUnread(ctx, err, swiping)
 	}
 	meta, err := t.Journal.Meta()
 	if err != nil {
@@ -119,8 +125,9 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bo
 		ForceOnline: !room && t.Config.mayForce(),
 	}, holder)
 	if err != nil {
-		return false, t.show(ctx, cardProblem(err))
+		return false, t.chipUnread(ctx, err, swiping)
 	}
+	t.chipFailed = time.Time{}
 	switch s.Outcome() {
 	case emv.Online:
 	case emv.Approved:
@@ -132,6 +139,15 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bo
 	if alone {
 		return false, t.alone(ctx, s, holder, errNoLine)
 	}
+	return t.sellOnline(ctx, s, holder, room)
+}
+
+// errSilent marks a card that is in the reader and does not answer to a reset.
+var errSilent = errors.New("txn: card does not answer")
+
+// sellOnline asks the host, and ends the sale as it says. room tells that card and terminal may go on without it.
+func (t *Terminal) sellOnline(ctx context.Context, s Session, holder *cardholder, room bool) (again bool, err error) {
+	amount := holder.amount
 	if err := t.connect(ctx); err != nil { // the PIN may have taken longer than the line was held
 		if room && unreachable(err) {
 			return false, t.alone(ctx, s, holder, err)
@@ -169,19 +185,27 @@ func (t *Terminal) sellToCard(ctx context.Context, amount money.Amount, alone bo
 
 // cardRecord is what the journal keeps of a card's transaction. It holds no clear card number.
 func (t *Terminal) cardRecord(s Session, h *cardholder) (journal.Record, error) {
-	res := s.Result()
+	res, entry := s.Result(), entryOf(s)
 	sealed, err := t.seal(secrets{res.PAN, res.Expiry, res.PSN})
 	if err != nil {
 		return journal.Record{}, err
 	}
-	return journal.Record{
-		Kind: journal.CardSale, Amount: h.amount, Operator: t.Config.Operator, Time: t.Now(),
-		Card: &journal.Card{
-			MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(acquirer.EntryChip), HadPIN: h.block != nil, CardPIN: pinByCard(res.CVMResults),
-			AID: hexUpper(res.AID), Label: res.Label, TVR: hexUpper(res.TVR[:]), TSI: hexUpper(res.TSI[:]), Cryptogram: hexUpper(res.Cryptogram),
-			ATC: fmt.Sprintf("%04X", res.ATC), Signature: res.Signature || cvmFailed(res.TVR), ReverseICC: s.ICC(t.Config.ReversalTags),
-		},
-	}, nil
+	c := &journal.Card{
+		MaskedPAN: mask(res.PAN), Sealed: sealed, Entry: string(entry), HadPIN: h.block != nil, CardPIN: pinByCard(res.CVMResults),
+		Signature: res.Signature || cvmFailed(res.TVR),
+	}
+	if entry == acquirer.EntryChip {
+		c.AID, c.Label, c.ATC, c.ReverseICC = hexUpper(res.AID), res.Label, fmt.Sprintf("%04X", res.ATC), s.ICC(t.Config.ReversalTags)
+	}
+	certified(c, res)
+	return journal.Record{Kind: journal.CardSale, Amount: h.amount, Operator: t.Config.Operator, Time: t.Now(), Card: c}, nil
+}
+
+// certified takes over what a chip has signed, and under which circumstances. A stripe signs nothing.
+func certified(c *journal.Card, res emv.Result) {
+	if len(res.Cryptogram) > 0 {
+		c.Cryptogram, c.TVR, c.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+	}
 }
 
 // cvmFailed tells whether the cardholder was not verified although the card wanted it (TVR byte 3, bit 8): then a signature is asked for,
@@ -203,8 +227,8 @@ func pinByCard(results [3]byte) bool {
 func (t *Terminal) exchangeSale(ctx context.Context, rec journal.Record, s Session, h *cardholder) (acquirer.Reply, error) {
 	res := s.Result()
 	m := acquirer.Sale{
-		STAN: rec.STAN, Batch: rec.Batch, Amount: rec.Amount, Entry: acquirer.EntryChip, Time: rec.Time,
-		PAN: res.PAN, Expiry: res.Expiry, PSN: res.PSN, Track2: res.Track2, ICC: s.ICC(t.Config.SaleTags),
+		STAN: rec.STAN, Batch: rec.Batch, Amount: rec.Amount, Entry: acquirer.Entry(rec.Card.Entry), Time: rec.Time,
+		PAN: res.PAN, Expiry: res.Expiry, PSN: res.PSN, Track2: res.Track2, Track3: track3Of(s), ICC: s.ICC(t.Config.SaleTags),
 	}
 	if h.block != nil {
 		m.PINBlock = h.block[:]
@@ -237,7 +261,7 @@ func (t *Terminal) saleApproved(ctx context.Context, rec journal.Record, s Sessi
 	res := s.Result()
 	rec, err = t.move(rec, journal.Approved, "", func(r *journal.Record) {
 		answered(r, reply)
-		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+		certified(r.Card, res)
 		r.Advices = append(r.Advices, t.scriptNotice(s)...)
 	})
 	if err != nil {

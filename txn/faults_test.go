@@ -29,6 +29,8 @@ var stories = []aStory{
 	{"card-scripts", byCard, func(w *world) { w.scripts = true }},
 	{"card-offline", byCard, func(w *world) { w.kind, w.first = 0x22, "tc" }},
 	{"card-unable", byCard, func(w *world) { w.kind = 0x22 }},
+	{"card-swiped", byCard, func(w *world) { w.swipes = true }},
+	{"card-swiped-alone", byCard, func(w *world) { w.swipes, w.kind = true, 0x22 }}, // card and terminal might do without the host, a stripe never
 	{"card-referral", byCard, func(w *world) { w.refers = true }},
 	{"wallet-scan", func(ctx context.Context, t *Terminal, _ *world) error {
 		return t.SaleByWallet(ctx, money.Yuan(12345), WalletWay{Method: qrpay.ScanBuyer, Huabei: true})
@@ -89,6 +91,7 @@ func play(s aStory, path []int) *world {
 	}
 	step(func() { panic(powerCut{}) }) // switched on for the first time
 	step(func() { w.during(func() { _ = s.sell(ctx, t, w) }) })
+	w.stripeDead = false
 	step(func() { w.during(func() { _ = s.sellNext(ctx, t, money.Yuan(500)) }) })
 	for i := 0; ; i++ {
 		owed, _ := w.j.Owed()
@@ -101,7 +104,7 @@ func play(s aStory, path []int) *world {
 		}
 		step(func() { _ = t.Settle(ctx, 0) })
 	}
-	w.quiet = true
+	w.quiet, w.stripeDead = true, false
 	w.reopen()
 	before, _ := w.j.Meta()
 	err := s.sellNext(ctx, t, money.Yuan(700))

@@ -161,7 +161,7 @@ func (t *Terminal) markOffline(r *journal.Record, s Session) {
 	codes := t.Config.Advices[acquirer.AdviceOffline]
 	res := s.Result()
 	r.Card.Offline = true
-	r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+	certified(r.Card, res)
 	r.Advices = append(r.Advices, journal.Advice{
 		Kind: string(acquirer.AdviceOffline), Own: codes.OwnSTAN, ICC: s.ICC(codes.ICC), State: journal.AdviceOwed,
 	})

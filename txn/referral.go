@@ -48,7 +48,7 @@ func (t *Terminal) saleReferred(ctx context.Context, rec journal.Record, s Sessi
 	rec, err = t.move(rec, journal.Approved, "voice", func(r *journal.Record) {
 		answered(r, reply)
 		r.Card.Voice, r.Card.Auth = true, code
-		r.Card.Cryptogram, r.Card.TVR, r.Card.TSI = hexUpper(res.Cryptogram), hexUpper(res.TVR[:]), hexUpper(res.TSI[:])
+		certified(r.Card, res)
 		r.Advices = append(r.Advices, journal.Advice{
 			Kind: string(acquirer.AdviceVoice), Own: codes.OwnSTAN, ICC: s.ICC(codes.ICC), State: journal.AdviceOwed,
 		})

@@ -10,6 +10,7 @@ import (
 	"posd/emv"
 	"posd/emv/tlv"
 	"posd/internal/money"
+	"posd/internal/track"
 	"posd/journal"
 	"posd/keypad"
 	"posd/netlink/acquirer"
@@ -25,6 +26,13 @@ type Reader interface {
 	Present(ctx context.Context) (bool, error)
 	PowerOn(ctx context.Context) (emv.Card, error)
 	PowerOff(ctx context.Context) error
+}
+
+// Stripe is the magnetic stripe reader. Drop forgets what was swiped so far. Swipe waits; it is called from a goroutine of its own while
+// Reader.WaitInserted waits. A swipe that cannot be read is a *track.Error.
+type Stripe interface {
+	Drop() error
+	Swipe(ctx context.Context) (track.Card, error)
 }
 
 // Kernel runs the card's side of a transaction; *emv.Kernel is one through Contact.
@@ -122,6 +130,8 @@ type Config struct {
 
 	Advices      map[acquirer.AdviceKind]acquirer.AdviceCodes // the advices that the acquirer takes
 	TerminalType byte                                         // 9F35
+	Swipe        bool                                         // the acquirer takes swiped cards
+	Stripe       acquirer.StripeRules                         // and what it wants of them
 	Offline      acquirer.OfflineLimits                       // what may be approved without the host; zero is nothing
 	Referral     acquirer.Referral                            // what happens when the issuer wants to be called
 
@@ -164,6 +174,7 @@ type Terminal struct {
 	Journal  Journal
 	Printer  Printer
 	Reader   Reader
+	Stripe   Stripe // nil: cards cannot be swiped
 	Kernel   Kernel
 	Keys     Keys
 	CardPIN  vault.CardPINPad // nil: no PIN can be given to the card
@@ -174,8 +185,9 @@ type Terminal struct {
 	Rand     io.Reader
 	Log      zerolog.Logger
 
-	current      uint64 // the record that the last flow began: while it is "sent" its answer is waited for, not owed
-	signOnWanted bool   // the host asked for it, or an answer's MAC was wrong
+	current      uint64    // the record that the last flow began: while it is "sent" its answer is waited for, not owed
+	chipFailed   time.Time // when a chip could last not be read; zero: the last one could, or there was none
+	signOnWanted bool      // the host asked for it, or an answer's MAC was wrong
 	link         keypad.Link
 	paperOut     bool
 }

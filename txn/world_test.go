@@ -15,6 +15,7 @@ import (
 	"posd/emv"
 	"posd/emv/tlv"
 	"posd/internal/money"
+	"posd/internal/track"
 	"posd/journal"
 	"posd/keypad"
 	"posd/netlink/acquirer"
@@ -55,6 +56,9 @@ type world struct {
 	left    uint64 // the record of the sale that is being made, once a request for it may have left
 	unsured int    // screens that were shown when the storage failed with its outcome open; -1 it did not
 
+	swiped     chan swiped // what the customer does at the stripe reader
+	stripeDead bool        // the terminal has found the stripe reader not working in this sale
+
 	tcs  int // transaction certificates that cards gave
 	cuts int // of power, the first switching on included
 
@@ -62,6 +66,7 @@ type world struct {
 	refers  bool   // the issuer wants to be called each time
 	scripts bool   // the issuer sends scripts with every answer
 	kind    byte   // 9F35; 21 is online only
+	swipes  bool   // the customer swipes
 	first   string // what the card wants at the first GENERATE AC: "" is online, "tc" its own approval
 }
 
@@ -181,7 +186,8 @@ func (w *world) terminal() *Terminal {
 	w.screens = nil
 	w.j.PowerLost()
 	w.keys.ready = w.keys.stored
-	return &Terminal{
+	w.swiped, w.stripeDead = make(chan swiped, 1), false
+	t := &Terminal{
 		Config: Config{
 			MID: "898110153110001", TID: "10000001", MerchantZH: "测试商户", MerchantEN: "Test Shop", Operator: "01", Currency: money.CNY, MaxAmount: 5000000,
 			SaleTags: []tlv.Tag{0x9F26}, ReversalTags: []tlv.Tag{0x95}, ReversalTries: 5,
@@ -202,6 +208,60 @@ func (w *world) terminal() *Terminal {
 		Acquirer: w.host, Scanner: (*scanner)(w), Wallets: map[string]Wallet{"alipay": w.gateway},
 		Now: stamp, Rand: rand.New(rand.NewSource(1)), Log: zerolog.Nop(),
 	}
+	if w.swipes {
+		t.Stripe, t.Config.Swipe, t.Config.Stripe.Fallback = (*stripeReader)(w), true, time.Minute
+	}
+	return t
+}
+
+// --- the stripe reader: what happens there is decided where the flow's own goroutine waits for the chip reader ---
+
+type swiped struct {
+	card track.Card
+	err  error
+}
+
+type stripeReader world
+
+func (s *stripeReader) Drop() error { return nil }
+
+func (s *stripeReader) Swipe(ctx context.Context) (track.Card, error) {
+	select {
+	case x := <-s.swiped:
+		return x.card, x.err
+	case <-ctx.Done():
+		return track.Card{}, context.Cause(ctx)
+	}
+}
+
+// customerSwipes decides what happens at the stripe reader; inserted is true when the card went into the chip reader instead.
+func (w *world) customerSwipes(ctx context.Context) (inserted bool) {
+	if ctx.Err() != nil {
+		return false // cancelled before anybody did anything
+	}
+	if w.stripeDead {
+		return true
+	}
+	card := track.Card{PAN: testPAN, Expiry: "3012", Service: "120", Track2: testPAN + "D30121200000"}
+	x := swiped{card: card}
+	switch w.choose("swipe", 8, 7) {
+	case 1:
+		x = swiped{err: &track.Error{Track: 2, Field: "track", Why: "was not read"}}
+	case 2:
+		x, w.stripeDead = swiped{err: ErrStripe}, true
+	case 3:
+		x.card.Service = "220" // a chip card
+	case 4:
+		x.card.Expiry = "2601"
+	case 5:
+		return true
+	case 6: // nobody does anything
+		<-ctx.Done()
+		return false
+	}
+	w.swiped <- x
+	<-ctx.Done()
+	return false
 }
 
 // --- the acquirer's host ---
@@ -248,6 +308,9 @@ func (h *host) Sale(_ context.Context, s acquirer.Sale) (acquirer.Reply, error) 
 		}
 		if h.cards[s.STAN] {
 			h.w.violated("trace number %d used twice", s.STAN) // invariant 5
+		}
+		if chip := s.Entry == acquirer.EntryChip; chip != (len(s.ICC) > 0) || r.Card.Entry != string(s.Entry) || s.Track2 == "" {
+			h.w.violated("a card that was read by %s is sent as by %s", r.Card.Entry, s.Entry)
 		}
 		h.w.noneOwed("host", journal.CardSale, r.No)
 		if _, ok := h.notices[s.STAN]; ok {
@@ -511,6 +574,9 @@ type reader world
 
 func (r *reader) w() *world { return (*world)(r) }
 func (r *reader) WaitInserted(ctx context.Context) error {
+	if r.swipes && !r.w().customerSwipes(ctx) {
+		return ctx.Err()
+	}
 	switch r.w().choose("insert", 4, 3) {
 	case 1:
 		return ErrReader
@@ -812,7 +878,7 @@ func (c *console) Lang() keypad.Lang       { return keypad.ZH }
 // --- what must hold when everything has been settled ---
 
 func (w *world) finally() {
-	held, wallets := map[uint32]int64{}, map[string]int64{}
+	held, wallets, chips := map[uint32]int64{}, map[string]int64{}, 0
 	var all []journal.Record
 	_ = w.j.Each(func(r journal.Record) error { all = append(all, r); return nil })
 	for _, r := range all {
@@ -821,6 +887,9 @@ func (w *world) finally() {
 			w.violated("record %d is still %q", r.No, r.State)
 		case r.State == journal.Approved && r.Card != nil:
 			held[r.STAN] = r.Amount.Minor
+			if r.Card.Entry == string(acquirer.EntryChip) {
+				chips++
+			}
 		case r.State == journal.Approved:
 			wallets[r.Wallet.Order] = r.Amount.Minor
 		}
@@ -850,6 +919,9 @@ func (w *world) finally() {
 				w.violated("gateway holds %d for order %s, the journal says %d (%s)", g, r.Wallet.Order, wallets[r.Wallet.Order], r.State)
 			}
 		}
+		if r.Card != nil && r.Card.Offline && r.Card.Entry != string(acquirer.EntryChip) {
+			w.violated("record %d of a stripe was decided without the host", r.No)
+		}
 		if r.State == journal.Approved { // invariant 7
 			for _, c := range []printer.Copy{printer.MerchantCopy, printer.CustomerCopy} {
 				if !slices.ContainsFunc(w.paper, func(s slip) bool { return s.r.STAN == r.STAN && s.r.Copy == c && !s.cut }) {
@@ -864,8 +936,8 @@ func (w *world) finally() {
 			w.violated("record %d keeps the sealed card number although nothing is owed", r.No)
 		}
 	}
-	if len(held) > w.tcs { // invariant 7
-		w.violated("%d card sales are approved, cards certified %d", len(held), w.tcs)
+	if chips > w.tcs { // invariant 7
+		w.violated("%d chip sales are approved, cards certified %d", chips, w.tcs)
 	}
 	m, _ := w.j.Meta()
 	if f := journal.Fold(all, m.Batch); f != m.Totals { // invariant 11

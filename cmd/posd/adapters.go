@@ -8,7 +8,9 @@ import (
 	"posd/emv"
 	"posd/hal"
 	"posd/hal/ccid"
+	"posd/hal/msr"
 	"posd/hal/thermal"
+	"posd/internal/track"
 	"posd/printer"
 	"posd/qrpay/alipay"
 	"posd/txn"
@@ -80,6 +82,25 @@ func cardError(err error) error {
 		return fmt.Errorf("%w: %w", emv.ErrCardLost, err)
 	}
 	return fmt.Errorf("%w: %w", txn.ErrReader, err)
+}
+
+// stripe makes a txn.Stripe of the driver of the stripe reader.
+type stripe struct{ dev *msr.Reader }
+
+func (s stripe) Swipe(ctx context.Context) (track.Card, error) {
+	c, err := s.dev.Swipe(ctx)
+	return c, stripeError(err)
+}
+
+func (s stripe) Drop() error { return stripeError(s.dev.Drop()) }
+
+// stripeError tells a reader that does not work from a swipe that cannot be read.
+func stripeError(err error) error {
+	var dead *msr.Error
+	if errors.As(err, &dead) {
+		return fmt.Errorf("%w: %w", txn.ErrStripe, err)
+	}
+	return err
 }
 
 // paper makes a txn.Printer of the layout and the ESC/POS driver.

@@ -88,22 +88,13 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 		})
 	}
 	if b := s.board.Scanner; b != nil {
-		report("scanner", func(context.Context) (string, error) {
-			line, err := serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud})()
-			if err != nil {
-				return "", err
-			}
-			return b.Port + " opens (a scanner says nothing until it reads a code)", line.Close()
-		})
+		report("scanner", opens(b.Port, b.Baud, "a scanner says nothing until it reads a code"))
+	}
+	if b := s.board.Stripe; b != nil {
+		report("stripe", opens(b.Port, b.Baud, "a stripe reader says nothing until a card is swiped"))
 	}
 	if b := s.board.Printer; b != nil && !b.Status {
-		report("printer", func(context.Context) (string, error) {
-			line, err := serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud})()
-			if err != nil {
-				return "", err
-			}
-			return b.Port + " opens (the board file says that it cannot be asked)", line.Close()
-		})
+		report("printer", opens(b.Port, b.Baud, "the board file says that it cannot be asked"))
 	} else if b != nil {
 		report("printer", func(ctx context.Context) (string, error) {
 			dev := thermal.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), nil)
@@ -149,4 +140,15 @@ func doctor(boardPath, configPath string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// opens is all that can be asked of a device that does not answer: whether its line is there.
+func opens(port string, baud int, why string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		line, err := serial.Opener(serial.Config{Path: port, Baud: baud})()
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s opens (%s)", port, why), line.Close()
+	}
 }

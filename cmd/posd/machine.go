@@ -16,6 +16,7 @@ import (
 	"posd/hal/ccid"
 	"posd/hal/display"
 	"posd/hal/input"
+	"posd/hal/msr"
 	"posd/hal/pinpad"
 	"posd/hal/scanner"
 	"posd/hal/serial"
@@ -346,6 +347,13 @@ func (m *machine) buildCard(s *settings) error {
 	m.term.Config.SaleTags, m.term.Config.ReversalTags = s.profile.ICC.Sale, s.profile.ICC.Reversal
 	m.term.Config.ReversalTries = s.profile.Reversal.Tries
 	m.term.Config.Advices, m.term.Config.Referral = s.profile.Advices, s.profile.Referral
+	_, m.term.Config.Swipe = s.profile.Entries[acquirer.EntryMagstripe]
+	m.term.Config.Stripe = s.profile.Stripe
+	if b := s.board.Stripe; b != nil {
+		dev := msr.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud}), &msr.Opts{LRC: b.LRC})
+		m.later(func() { _ = dev.Close() })
+		m.term.Stripe = stripe{dev}
+	}
 	if b := s.board.Reader; b != nil {
 		dev := ccid.New(serial.Opener(serial.Config{Path: b.Port, Baud: b.Baud, TwoStop: true}), &ccid.Opts{
 			Profile: ccid.Profile(b.Profile), Level: ccid.Level(b.Level), PIN: ccid.PINEntry(b.PINEntry),

@@ -137,7 +137,7 @@ func wirePSN(psn string) string {
 	return strings.Repeat("0", max(0, 3-len(psn))) + psn
 }
 
-// buildSale fills the request with 0200: 2C 3 4 11 14C 22 23C 25 26C 35C 41 42 49 52C 53C 55C 60 64.
+// buildSale fills the request with 0200: 2C 3 4 11 14C 22 23C 25 26C 35C 36C 41 42 49 52C 53C 55C 60 64.
 func (c *Client) buildSale(sale *Sale) error {
 	s := c.start(mtiSale)
 	c.money(s, sale.STAN, sale.Batch, sale.Amount.Minor, uint16(sale.Amount.Currency))
@@ -145,6 +145,9 @@ func (c *Client) buildSale(sale *Sale) error {
 	codes := c.card(s, sale.Entry, pin, sale.PAN, sale.Expiry, sale.PSN, sale.Batch)
 	if codes.Track2 {
 		s.optional(35, sale.Track2)
+	}
+	if codes.Track3 {
+		s.optional(36, sale.Track3)
 	}
 	if !codes.PAN && !s.m.Has(35) {
 		s.refuse("card", "has neither a number nor track 2 that the entry mode sends")

@@ -29,6 +29,7 @@ type Sale struct {
 	Expiry   string // YYMM
 	PSN      string // two digits or ""
 	Track2   string // digits with 'D'; "" when there is none
+	Track3   string // likewise
 	PINBlock []byte // 8 bytes, nil when no PIN was entered
 	ICC      []byte // field 55
 	Time     time.Time

@@ -28,6 +28,7 @@ type Profile struct {
 	Advices   map[AdviceKind]AdviceCodes // those that the acquirer has
 	Offline   OfflineLimits
 	Referral  Referral
+	Stripe    StripeRules
 	ICC       ICCTags
 	Responses map[string]Response // by field 39
 	Unknown   Response            // for a code that is not in Responses; "%s" in a text becomes the code
@@ -71,6 +72,7 @@ type EntryCodes struct {
 	PAN        bool   // field 2 is sent
 	Expiry     bool   // field 14 is sent
 	Track2     bool   // field 35 is sent
+	Track3     bool   // field 36 is sent, where the card has it
 	ICC        bool   // fields 23 and 55 are sent
 }
 
@@ -82,6 +84,12 @@ type ReversalCodes struct {
 	Security   bool            // field 53 is repeated
 	RRN        bool            // field 37 is sent when known
 	Original   bool            // field 61 with batch and STAN of the original is sent
+}
+
+// StripeRules are what the acquirer wants of cards that are swiped. Whether there may be any, Entries says.
+type StripeRules struct {
+	PINAlways bool          // every cardholder is asked for a PIN; else those whose card's service code asks for it
+	Fallback  time.Duration // how long after a chip could not be read a chip card may be swiped; 0 is never
 }
 
 // Referral is what the merchant may do when the issuer wants to be called.

@@ -65,6 +65,7 @@ type profileFile struct {
 		PAN        bool   `toml:"pan"`
 		Expiry     bool   `toml:"expiry"`
 		Track2     bool   `toml:"track2"`
+		Track3     bool   `toml:"track3"`
 		ICC        bool   `toml:"icc"`
 	} `toml:"entry"`
 	Reversal struct {
@@ -79,6 +80,10 @@ type profileFile struct {
 		Action string `toml:"action"`
 		Wait   string `toml:"wait"`
 	} `toml:"referral"`
+	Stripe struct {
+		PIN      string `toml:"pin"`
+		Fallback string `toml:"fallback"`
+	} `toml:"stripe"`
 	Offline struct {
 		Count int   `toml:"count"`
 		Total int64 `toml:"total"`
@@ -250,11 +255,37 @@ func (f *profileFile) entries(r *reading, p *Profile) {
 		key := "entry." + name + "."
 		p.Entries[Entry(name)] = EntryCodes{
 			Mode: r.digits(key+"mode", e.Mode, 2), Capability: r.digits(key+"capability", e.Capability, 1),
-			Condition: r.digits(key+"condition", e.Condition, 1), PAN: e.PAN, Expiry: e.Expiry, Track2: e.Track2, ICC: e.ICC,
+			Condition: r.digits(key+"condition", e.Condition, 1), PAN: e.PAN, Expiry: e.Expiry, Track2: e.Track2, Track3: e.Track3, ICC: e.ICC,
 		}
 	}
+	f.stripe(r, p)
 	if len(p.Entries) == 0 {
 		r.fail("entry", "is missing")
+	}
+}
+
+func (f *profileFile) stripe(r *reading, p *Profile) {
+	switch f.Stripe.PIN {
+	case "", "service-code":
+	case "always":
+		p.Stripe.PINAlways = true
+	default:
+		r.fail("stripe.pin", "must be \"always\" or \"service-code\"")
+	}
+	for _, e := range []Entry{EntryMagstripe, EntryFallback} {
+		if codes, ok := p.Entries[e]; ok && !codes.Track2 {
+			r.fail("entry."+string(e)+".track2", "must be true: the issuer knows a stripe by it")
+		}
+	}
+	if f.Stripe.Fallback == "" {
+		return
+	}
+	p.Stripe.Fallback = r.duration("stripe.fallback", f.Stripe.Fallback)
+	if _, ok := p.Entries[EntryFallback]; !ok {
+		r.fail("stripe.fallback", "needs entry.fallback: the issuer must see that the chip could not be read")
+	}
+	if _, ok := p.Entries[EntryMagstripe]; !ok {
+		r.fail("stripe.fallback", "needs entry.magstripe")
 	}
 }
 

@@ -2,6 +2,7 @@ package acquirer
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"posd/emv/tlv"
@@ -148,6 +149,10 @@ func (h *Host) judge(r *request, a *account) decision {
 		return refuse("54", "expiry date differs from the account's")
 	case expired(a.Expiry, h.opt.Now()):
 		return refuse("54", "card expired")
+	case stripe(r) && trackOf(r).expiry != a.Expiry:
+		return refuse("54", "expiry date of the stripe differs from the account's")
+	case stripe(r) && trackOf(r).chip && r.msg.Text(60)[12] != '2':
+		return refuse("45", "chip card swiped")
 	case a.PSN != "" && m.Has(23) && psnOf(r) != a.PSN:
 		return refuse("14", "card sequence number unknown")
 	}
@@ -163,6 +168,22 @@ func (h *Host) judge(r *request, a *account) decision {
 		return refuse("51", "balance too low")
 	}
 	return decision{code: "00"}
+}
+
+// stripe tells whether the card was swiped (field 22).
+func stripe(r *request) bool { return strings.HasPrefix(r.msg.Text(22), "02") }
+
+// trackOf is what an issuer looks at on track 2: the expiry date, and whether the service code speaks of a chip.
+func trackOf(r *request) (t struct {
+	expiry string
+	chip   bool
+},
+) {
+	_, rest, _ := strings.Cut(r.msg.Text(35), "D")
+	if len(rest) >= 7 {
+		t.expiry, t.chip = rest[:4], rest[4] == '2' || rest[4] == '6'
+	}
+	return t
 }
 
 // expired tells whether the last day of the month YYMM is over.

@@ -22,9 +22,10 @@ type Entry struct {
 	TID     string    `json:"tid"`
 	Batch   uint32    `json:"batch"`
 	STAN    uint32    `json:"stan"`
-	Minor   int64     `json:"minor"` // field 4
-	PAN     string    `json:"pan"`   // first 6 and last 4
-	Code    string    `json:"code"`  // field 39 that the host decided on, "" when it did not answer at all
+	Minor   int64     `json:"minor"`           // field 4
+	PAN     string    `json:"pan"`             // first 6 and last 4
+	Entry   string    `json:"entry,omitempty"` // field 22, and 60.5 behind a slash: "021/2" is a fallback with a PIN
+	Code    string    `json:"code"`            // field 39 that the host decided on, "" when it did not answer at all
 	Auth    string    `json:"auth,omitempty"`
 	RRN     string    `json:"rrn,omitempty"`
 	Outcome string    `json:"outcome"`         // in words

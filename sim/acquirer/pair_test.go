@@ -300,9 +300,19 @@ func TestDecisions(t *testing.T) {
 			{"approved without PIN", func() client.Sale { return p.sale(richPAN, "", 100) }, "00", client.Approve},
 			{"by magnetic stripe", func() client.Sale {
 				s := p.sale(richPAN, testPIN, 100)
-				s.Entry = client.EntryMagstripe
+				s.Entry, s.Track2 = client.EntryMagstripe, richPAN+"D"+testExpiry+"1010000000000"
 				return s
 			}, "00", client.Approve},
+			{"by magnetic stripe that speaks of a chip", func() client.Sale {
+				s := p.sale(richPAN, testPIN, 100)
+				s.Entry = client.EntryMagstripe
+				return s
+			}, "45", client.Decline},
+			{"by magnetic stripe of another year", func() client.Sale {
+				s := p.sale(richPAN, testPIN, 100)
+				s.Entry, s.Track2 = client.EntryMagstripe, richPAN+"D47111010000000000"
+				return s
+			}, "54", client.Decline},
 			{"fallback", func() client.Sale {
 				s := p.sale(richPAN, testPIN, 100)
 				s.Entry = client.EntryFallback

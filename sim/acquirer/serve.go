@@ -71,9 +71,18 @@ func (h *Host) serveOne(ctx context.Context, line net.Conn, frame []byte) error 
 	return err
 }
 
+// entryMode is how the card was read, as the message says it.
+func (r *request) entryMode() string {
+	mode, f60 := r.msg.Text(22), r.msg.Text(60)
+	if mode == "" || len(f60) < 13 {
+		return mode
+	}
+	return mode + "/" + f60[12:13]
+}
+
 func (r *request) entry(d decision, fault string) Entry {
 	return Entry{
-		MTI: r.msg.MTI(), TID: r.key.TID, Batch: r.key.Batch, STAN: r.key.STAN, Minor: r.minor, PAN: maskPAN(r.pan),
+		MTI: r.msg.MTI(), TID: r.key.TID, Batch: r.key.Batch, STAN: r.key.STAN, Minor: r.minor, PAN: maskPAN(r.pan), Entry: r.entryMode(),
 		Code: d.code, Auth: d.auth, RRN: d.rrn, Outcome: d.outcome, Fault: fault, Raw: r.frame,
 	}
 }

@@ -38,6 +38,7 @@ func init() { // in init, since "help" refers to the list
 		{"insert", "CARD | vpcd", Words{"插卡, 或插入经 vpcd 连接的卡", "insert a card into the reader; vpcd is the one that another program is (see run -h)"}, false, doInsert},
 		{"remove", "", Words{"拔卡", "take the card out of the reader"}, false, doRemove},
 		{"tap", "CARD", Words{"挥卡(尚不支持)", "hold a card to the antenna (not supported yet)"}, false, doTap},
+		{"swipe", "CARD", Words{"刷卡", "pull a card through the stripe reader"}, false, doSwipe},
 		{"scan", "PHONE | text STRING", Words{"向扫码窗出示付款码", "show a phone's payment code, or any text, to the scanner"}, false, doScan},
 		{"phone", "PHONE confirm | refuse | scan", Words{"在手机上确认、拒绝付款, 或扫屏幕上的码", "on a phone: confirm or refuse a payment, or scan the QR code on the display"}, false, doPhone},
 		{"press", "KEY...", Words{"按键", "press keys"}, false, doPress},

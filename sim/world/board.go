@@ -19,6 +19,7 @@ func (w *World) board() ([]byte, error) {
 		"reader":  table{"driver": "ccid-serial", "port": w.path("reader"), "baud": 115200, "profile": string(w.opt.Reader)},
 		"pinpad":  table{"driver": "vf-packets", "port": w.path("pinpad"), "baud": 9600, "dialect": "vf", "progress": true, "master_slot": 0},
 		"scanner": table{"driver": "serial", "port": w.path("scanner"), "baud": 9600, "trigger": "honeywell", "suffix": "\r"},
+		"stripe":  table{"driver": "ascii-serial", "port": w.path("stripe"), "baud": 9600},
 		"printer": table{
 			"driver": "escpos", "port": w.path("printer"), "baud": 115200, "dots": 384, "columns": 32, "encoding": "gb18030",
 			"qr": "native", "status": true, "cut": true,

@@ -177,6 +177,9 @@ var faultNames = map[string]Words{
 
 	"scanner.mute": {"不读码", "reads nothing"}, "scanner.no-suffix": {"无结束符", "no suffix"},
 
+	"stripe.half": {"刷卡中断", "half a swipe"}, "stripe.no-track-2": {"二磁道读不出", "no track 2"}, "stripe.double": {"来回刷两次", "swiped to and fro"},
+	"stripe.no-suffix": {"无结束符", "no suffix"}, "stripe.wrong-digit": {"误读一位", "misreads a digit"},
+
 	"printer.paper-out": {"缺纸", "paper out"}, "printer.paper-out-mid": {"打印中缺纸", "paper ends midway"}, "printer.paper-low": {"纸将尽", "paper low"},
 	"printer.cover-open": {"纸仓盖打开", "cover open"}, "printer.overheat": {"打印头过热", "head too hot"}, "printer.stuck": {"不接收数据", "takes no bytes"},
 	"printer.garbage-status": {"状态乱码", "garbage status"}, "printer.unsolicited-status": {"主动上报状态", "unasked status"},

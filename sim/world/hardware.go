@@ -16,6 +16,7 @@ import (
 	"posd/sim/card"
 	"posd/sim/ccid"
 	"posd/sim/escpos"
+	"posd/sim/msr"
 	"posd/sim/pinpad"
 	"posd/sim/scanner"
 )
@@ -27,6 +28,7 @@ type hardware struct {
 	reader  *ccid.Reader
 	pad     *pinpad.Pad
 	scanner *scanner.Scanner
+	stripe  *msr.Reader
 	printer *escpos.Printer
 	host    *acquirer.Host
 	gateway *alipay.Gateway
@@ -63,16 +65,19 @@ func newHardware(w *World) (*hardware, error) {
 		Progress: true, Chinese: w.opt.Lang == "zh", Trace: trace,
 	}
 	so := scanner.Options{Trace: trace}
+	mo := msr.Options{Trace: trace}
 	if w.opt.Fast {
 		pp.Pace = &pinpad.Pace{}
 		so.Baud = 1 << 20
+		mo.Baud = 1 << 20
 	}
 	h.pad = pinpad.New(pp)
 	h.scanner = scanner.New(so)
+	h.stripe = msr.New(mo)
 	for _, d := range []struct {
 		name string
 		dev  device
-	}{{"reader", h.reader}, {"pinpad", h.pad}, {"scanner", h.scanner}, {"printer", h.printer}} {
+	}{{"reader", h.reader}, {"pinpad", h.pad}, {"scanner", h.scanner}, {"stripe", h.stripe}, {"printer", h.printer}} {
 		h.lines = append(h.lines, &line{name: d.name, dev: d.dev, link: w.path(d.name), trace: trace})
 	}
 
@@ -82,6 +87,7 @@ func newHardware(w *World) (*hardware, error) {
 			PAN: a.PAN, PSN: a.PSN, Expiry: a.Expiry, PIN: a.PIN, Balance: a.Balance, Code: a.Code, Before: a.Before, After: a.After,
 		})
 	}
+	accounts = append(accounts, stripeAccounts()...)
 	bank := card.NewBank()
 	h.host = acquirer.New(acquirer.Options{
 		TMK: tmk, TID: terminalID, MID: merchantID, Accounts: accounts, Issuer: bank, Scripts: bank.Script, Trace: trace,

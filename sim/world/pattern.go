@@ -11,7 +11,7 @@ import (
 )
 
 // Sources are the names that events of the trace come under.
-var Sources = []string{"reader", "pinpad", "scanner", "printer", "keypad", "display", "acquirer", "alipay", "posd", "world"}
+var Sources = []string{"reader", "pinpad", "scanner", "stripe", "printer", "keypad", "display", "acquirer", "alipay", "posd", "world"}
 
 // Pattern picks events of the trace.
 type Pattern struct {
