@@ -41,7 +41,7 @@ func (t *Terminal) SaleByCard(ctx context.Context, amount money.Amount) error {
 		return t.show(ctx, stop)
 	}
 	for first := true; ; first = false {
-		swiped, err := t.waitCard(ctx, amount, t.maySwipe(alone))
+		swiped, err := t.waitCard(ctx, amount, t.maySwipe(alone), !first)
 		switch {
 		case err != nil && stopped(ctx, err):
 			return ErrStopped

@@ -42,8 +42,9 @@ func (t *Terminal) mayFallBack() bool {
 }
 
 // waitCard asks for a card until one is inserted (nil), or swiped in a way that can be sold to. The chip comes first: a card that was inserted
-// and swiped at once is one that was inserted.
-func (t *Terminal) waitCard(ctx context.Context, amount money.Amount, swipe bool) (*track.Card, error) {
+// and swiped at once is one that was inserted. instead says that the chip of this sale's card could not be read: the next customer is not
+// to be told of the last one's card.
+func (t *Terminal) waitCard(ctx context.Context, amount money.Amount, swipe, instead bool) (*track.Card, error) {
 	wait, stop := t.Console.Cancellable(ctx)
 	defer stop()
 	wait, cancel := context.WithTimeout(wait, t.Config.CardWait)
@@ -53,7 +54,7 @@ func (t *Terminal) waitCard(ctx context.Context, amount money.Amount, swipe bool
 		s.Name, s.Mood, s.Title, s.Body = name, keypad.Notice, keypad.T(title), []keypad.Text{keypad.T(body)}
 	}
 	switch {
-	case swipe && t.mayFallBack():
+	case swipe && instead && t.mayFallBack():
 		notice("swipe", keypad.SwipeInstead, keypad.SwipeBody)
 	case swipe:
 		s.Title = keypad.T(keypad.CardInsertOrSwipe)

@@ -59,6 +59,7 @@ const words = {
   reader: ['读卡器', 'Reader'],
   pinpad: ['密码盘', 'PIN pad'],
   printer: ['打印机', 'Printer'],
+  stripe: ['磁条', 'Stripe'],
   acquirer: ['收单行', 'Acquirer'],
   alipay: ['支付宝', 'Alipay'],
   scanner: ['扫码器', 'Scanner'],
