@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"posd/emv"
+	"posd/internal/hexfield"
 )
 
 // Tables of the parameter file.
@@ -284,45 +285,12 @@ func (k *kernelID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Byte strings in hex; those of a fixed length refuse any other. Blanks are allowed.
+// Byte strings in hex.
 type (
-	hexBytes []byte
-	hex1     [1]byte
-	hex2     [2]byte
-	hex3     [3]byte
-	hex4     [4]byte
-	hex5     [5]byte
+	hexBytes = hexfield.Bytes
+	hex1     = hexfield.Bytes1
+	hex2     = hexfield.Bytes2
+	hex3     = hexfield.Bytes3
+	hex4     = hexfield.Bytes4
+	hex5     = hexfield.Bytes5
 )
-
-func (h *hexBytes) UnmarshalText(text []byte) error {
-	text = bytes.Map(func(r rune) rune {
-		if r == ' ' || r == '\n' || r == '\t' || r == '\r' {
-			return -1
-		}
-		return r
-	}, text)
-	b := make([]byte, hex.DecodedLen(len(text)))
-	if _, err := hex.Decode(b, text); err != nil {
-		return err
-	}
-	*h = b
-	return nil
-}
-
-func fixed(to, text []byte) error {
-	var b hexBytes
-	if err := b.UnmarshalText(text); err != nil {
-		return err
-	}
-	if len(b) != len(to) {
-		return fmt.Errorf("%d bytes where %d are wanted", len(b), len(to))
-	}
-	copy(to, b)
-	return nil
-}
-
-func (h *hex1) UnmarshalText(text []byte) error { return fixed(h[:], text) }
-func (h *hex2) UnmarshalText(text []byte) error { return fixed(h[:], text) }
-func (h *hex3) UnmarshalText(text []byte) error { return fixed(h[:], text) }
-func (h *hex4) UnmarshalText(text []byte) error { return fixed(h[:], text) }
-func (h *hex5) UnmarshalText(text []byte) error { return fixed(h[:], text) }
